@@ -1,0 +1,1 @@
+"""Archives behind the gateway: one protocol, an implementation a kind of archive."""

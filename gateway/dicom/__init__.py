@@ -1,0 +1,1 @@
+"""DICOM and DICOMweb vocabulary: pure values and functions, no I/O."""
