@@ -7,12 +7,13 @@ first byte, closes the upstream response at once.
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from enum import StrEnum
 from typing import Protocol
 
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.operations import Operation
+from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Dataset, Resource
 from gateway.dicom.search_query import SearchQuery
 from gateway.dicom.store_report import StoreReport
@@ -116,19 +117,6 @@ class Capabilities:
     includefield_all: bool | None = None
     fuzzymatching: bool | None = None
     zip: bool = False
-
-
-@dataclass(frozen=True, slots=True)
-class RenderedRequest:
-    """A rendered resource or thumbnail to be passed through (PS3.18 10.4.1.1.3, 10.4.1.1.4)."""
-
-    resource: Resource
-    kind: str
-    """`rendered` or `thumbnail`."""
-    accept: str
-    """The media types that the client takes, as an Accept value written by the gateway."""
-    frames: tuple[int, ...] = ()
-    parameters: tuple[tuple[str, str], ...] = field(default=())
 
 
 class Backend(Protocol):

@@ -1,0 +1,156 @@
+"""RetrieveBulkdata (PS3.18 10.4.1.1.5): by the URIs that the gateway's own metadata gives."""
+
+import base64
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import replace
+
+from gateway.backends.base import Backend, CallContext, Part
+from gateway.dicom.attribute_path import find_attribute, walk_attributes
+from gateway.dicom.dicom_json import honest
+from gateway.dicom.media_types import MediaType
+from gateway.dicom.negotiation import Acceptable, choose_bulkdata
+from gateway.dicom.resources import Attribute, Dataset, Resource
+from gateway.errors import StreamBroken, not_acceptable, not_found
+from gateway.services.call import Call
+from gateway.services.outgoing import bulkdata_url, instance_of, is_bulkdata
+from gateway.services.plan import Planner
+from gateway.services.representation import Representation, Retrieved
+from gateway.services.view import View
+
+_OCTETS = MediaType("application/octet-stream")
+
+
+class RetrieveBulkdata:
+    """Follows a location only as a path below the backend that the metadata came from."""
+
+    def __init__(self, planner: Planner, view: View) -> None:
+        self._planner = planner
+        self._view = view
+
+    @asynccontextmanager
+    async def at_location(
+        self, call: Call, instance: Resource, below: str, acceptables: Sequence[Acceptable]
+    ) -> AsyncIterator[Retrieved]:
+        """Bulk data that the archive keeps below its instance, e.g. `bulk/60003000`."""
+        instance = self._view.incoming(instance)
+        backend = await self._planner.retrieve(call, instance)
+        location = f"{instance.path}/{below}"
+        async with backend.retrieve_bulkdata(instance, location, call.context) as parts:
+            yield await _retrieved(_located(parts, call.links.below(location)), acceptables)
+
+    @asynccontextmanager
+    async def of_attribute(
+        self, call: Call, instance: Resource, path: str, acceptables: Sequence[Acceptable]
+    ) -> AsyncIterator[Retrieved]:
+        """The value of one attribute, found through the instance's metadata."""
+        instance = self._view.incoming(instance)
+        backend = await self._planner.retrieve(call, instance)
+        attribute = find_attribute(await _metadata(backend, instance, call.context), path)
+        if attribute is None or not _has_value(attribute):
+            raise not_found("The instance has no such bulk data.")
+        url = call.links.attribute(instance, path)
+        async with aclosing(_values([(attribute, url)], instance, backend, call)) as parts:
+            yield await _retrieved(parts, acceptables)
+
+    @asynccontextmanager
+    async def of_instance(
+        self, call: Call, instance: Resource, acceptables: Sequence[Acceptable]
+    ) -> AsyncIterator[Retrieved]:
+        """All of the instance's bulk data, each part with its Content-Location."""
+        instance = self._view.incoming(instance)
+        backend = await self._planner.retrieve(call, instance)
+        dataset = await _metadata(backend, instance, call.context)
+        found = []
+        for path, holder, tag in walk_attributes(dataset):
+            if is_bulkdata(tag, holder[tag]):
+                url = bulkdata_url(path, holder[tag], instance, instance, backend, call.links)
+                found += [(holder[tag], url)] if url is not None else []
+        if not found:
+            raise not_found("The instance has no bulk data.")
+        async with aclosing(_values(found, instance, backend, call)) as parts:
+            yield await _retrieved(parts, acceptables)
+
+
+async def _located(parts: AsyncIterator[Part], url: str) -> AsyncIterator[Part]:
+    async for part in parts:
+        yield replace(part, location=url)
+
+
+async def _metadata(backend: Backend, instance: Resource, context: CallContext) -> Dataset:
+    async with backend.retrieve_metadata(instance, context) as datasets:
+        dataset = await anext(datasets, None)
+    if dataset is None:
+        raise not_found("The archive has no such instance.")
+    dataset = honest(dataset)
+    instance_of(dataset, instance)
+    return dataset
+
+
+def _has_value(attribute: Attribute) -> bool:
+    return "BulkDataURI" in attribute or "InlineBinary" in attribute
+
+
+async def _values(
+    attributes: Sequence[tuple[Attribute, str]], instance: Resource, backend: Backend, call: Call
+) -> AsyncGenerator[Part, None]:
+    """The parts of each attribute's bulk data, located at the gateway's own URL of it."""
+    for attribute, url in attributes:
+        if "InlineBinary" in attribute:
+            yield _inline(attribute, url)
+            continue
+        location = backend.relative_location(str(attribute["BulkDataURI"]), instance)
+        if location is None:
+            raise not_found("The bulk data lies outside of the archive.")
+        async with backend.retrieve_bulkdata(instance, location, call.context) as parts:
+            async for part in parts:
+                yield replace(part, location=url)
+
+
+def _inline(attribute: Attribute, url: str) -> Part:
+    data = base64.b64decode(attribute["InlineBinary"])
+    return Part(_OCTETS, _once(data), len(data), url)
+
+
+async def _once(data: bytes) -> AsyncIterator[bytes]:
+    yield data
+
+
+async def _retrieved(parts: AsyncIterator[Part], acceptables: Sequence[Acceptable]) -> Retrieved:
+    part = await anext(parts, None)
+    if part is None:
+        raise not_found("The archive has no such bulk data.")
+    choice = choose_bulkdata(acceptables, part.media_type)
+    if choice is None:
+        raise not_acceptable("The bulk data is of none of the accepted media types.")
+    if choice.multipart:
+        return Retrieved(True, _each(part, parts))
+    only = replace(part, chunks=_only(part, parts))
+    return Retrieved(False, _once_represented(only), only_one=True)
+
+
+async def _each(first: Part, rest: AsyncIterator[Part]) -> AsyncIterator[Representation]:
+    yield _represent(first)
+    async for part in rest:
+        yield _represent(part)
+
+
+async def _once_represented(part: Part) -> AsyncIterator[Representation]:
+    yield _represent(part)
+
+
+def _represent(part: Part) -> Representation:
+    return Representation(part.media_type, part.chunks, part.length, part.location)
+
+
+async def _only(part: Part, rest: AsyncIterator[Part]) -> AsyncIterator[bytes]:
+    """The part's bytes; the last chunk is held back until it is certain that no part follows."""
+    held: bytes | None = None
+    async for chunk in part.chunks:
+        if held is not None:
+            yield held
+        held = chunk
+    if await anext(rest, None) is not None:
+        raise StreamBroken(406, "The bulk data is of several parts.", "not_acceptable")
+    if held is not None:
+        yield held

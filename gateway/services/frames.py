@@ -1,0 +1,88 @@
+"""RetrieveFrames (PS3.18 10.4.1.1.6): a part each, in the order asked, truly labelled."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from gateway.backends.base import Part
+from gateway.dicom.media_types import MediaType
+from gateway.dicom.negotiation import Acceptable, Choice, choose
+from gateway.dicom.resources import Resource
+from gateway.dicom.transfer_syntaxes import (
+    DEFAULT_OF_MEDIA_TYPE,
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    sniff,
+)
+from gateway.errors import StreamBroken, not_acceptable, not_found
+from gateway.services.call import Call
+from gateway.services.plan import Planner
+from gateway.services.representation import Representation, Retrieved, first_bytes, prepended
+from gateway.services.view import View
+
+
+class RetrieveFrames:
+    """Frames as the archive gives them; cutting them out of instances comes later."""
+
+    def __init__(self, planner: Planner, view: View) -> None:
+        self._planner = planner
+        self._view = view
+
+    @asynccontextmanager
+    async def retrieve(
+        self,
+        call: Call,
+        instance: Resource,
+        frames: tuple[int, ...],
+        acceptables: Sequence[Acceptable],
+    ) -> AsyncIterator[Retrieved]:
+        """404 for a frame that is not there, 406 if none of the accepted forms can be made."""
+        resource = self._view.incoming(instance)
+        backend = await self._planner.retrieve(call, resource)
+        async with backend.retrieve_frames(resource, frames, call.context) as parts:
+            part = await anext(parts, None)
+            if part is None:
+                raise not_found("The archive has no such frame.")
+            locations = [call.links.frame(instance, number) for number in frames]
+            choice, first = await _represent(part, acceptables, locations[0])
+            if choice is None or first is None:
+                raise not_acceptable("The stored transfer syntax is none of those accepted.")
+            alike = [a for a in acceptables if a.multipart == choice.multipart]
+            rest = _others(parts, alike, locations[1:])
+            yield Retrieved(choice.multipart, prepended(first, rest), len(frames) == 1)
+
+
+async def _others(
+    parts: AsyncIterator[Part], acceptables: Sequence[Acceptable], locations: Sequence[str]
+) -> AsyncIterator[Representation]:
+    for location in locations:
+        part = await anext(parts, None)
+        if part is None:
+            raise StreamBroken(502, "The archive sent too few frames.", "backend_answer")
+        _, representation = await _represent(part, acceptables, location)
+        if representation is None:
+            raise StreamBroken(406, "A frame cannot leave in any accepted form.", "not_acceptable")
+        yield representation
+
+
+async def _represent(
+    part: Part, acceptables: Sequence[Acceptable], location: str
+) -> tuple[Choice | None, Representation | None]:
+    stored, part = await _stored_syntax(part)
+    choice = choose(acceptables, stored)
+    if choice is None:
+        return None, None
+    if stored == EXPLICIT_BIG_ENDIAN:
+        # Its samples would need their depth to be swapped, which a frame alone does not tell.
+        raise StreamBroken(502, "The archive sent a big-endian frame.", "backend_answer")
+    media_type = MediaType(choice.media_type, (("transfer-syntax", choice.transfer_syntax),))
+    return choice, Representation(media_type, part.chunks, part.length, location)
+
+
+async def _stored_syntax(part: Part) -> tuple[str, Part]:
+    """The frame's own syntax: as labelled, else as its bytes tell, else as its type says."""
+    labelled = part.media_type.get("transfer-syntax")
+    if labelled and labelled != "*":
+        return labelled, part
+    start, part = await first_bytes(part)
+    found = sniff(start) or DEFAULT_OF_MEDIA_TYPE.get(part.media_type.essence)
+    return found or EXPLICIT_LITTLE_ENDIAN, part

@@ -1,0 +1,75 @@
+"""RetrieveStudy, RetrieveSeries, RetrieveInstance (PS3.18 10.4.1.1.1): Part 10 files as they may
+leave."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
+
+from gateway.backends.base import Part
+from gateway.dicom.explicit_little_endian import explicit_little_endian
+from gateway.dicom.media_types import MediaType
+from gateway.dicom.negotiation import Acceptable, Action, Choice, choose
+from gateway.dicom.part10 import stored_transfer_syntax
+from gateway.dicom.resources import Level, Resource
+from gateway.errors import StreamBroken, not_acceptable, not_found
+from gateway.services.call import Call
+from gateway.services.plan import Planner
+from gateway.services.representation import Representation, Retrieved, first_bytes, prepended
+from gateway.services.view import View
+
+
+class RetrieveInstances:
+    """Each instance in the order the archive sends them, never more than a chunk in memory."""
+
+    def __init__(self, planner: Planner, view: View) -> None:
+        self._planner = planner
+        self._view = view
+
+    @asynccontextmanager
+    async def retrieve(
+        self, call: Call, resource: Resource, acceptables: Sequence[Acceptable]
+    ) -> AsyncIterator[Retrieved]:
+        """404 if there is none, 406 if the first cannot leave in any accepted form."""
+        resource = self._view.incoming(resource)
+        backend = await self._planner.retrieve(call, resource)
+        async with backend.retrieve_instances(resource, call.context) as parts:
+            part = await anext(parts, None)
+            if part is None:
+                raise not_found("The archive has no such resource.")
+            choice, first = await _represent(part, acceptables)
+            if choice is None or first is None:
+                raise not_acceptable("The stored transfer syntax is none of those accepted.")
+            rest = _others(parts, [a for a in acceptables if a.multipart == choice.multipart])
+            yield Retrieved(
+                choice.multipart, prepended(first, rest), resource.level is Level.INSTANCE
+            )
+
+
+async def _others(
+    parts: AsyncIterator[Part], acceptables: Sequence[Acceptable]
+) -> AsyncIterator[Representation]:
+    async for part in parts:
+        _, representation = await _represent(part, acceptables)
+        if representation is None:
+            # The status has left; an answer that lacks an instance must not look complete.
+            raise StreamBroken(
+                406, "An instance cannot leave in any accepted form.", "not_acceptable"
+            )
+        yield representation
+
+
+async def _represent(
+    part: Part, acceptables: Sequence[Acceptable]
+) -> tuple[Choice | None, Representation | None]:
+    start, part = await first_bytes(part)
+    stored = stored_transfer_syntax(start)
+    if stored is None:
+        raise StreamBroken(502, "The archive sent what is no DICOM file.", "backend_answer")
+    choice = choose(acceptables, stored)
+    return choice, _as_chosen(part, choice) if choice is not None else None
+
+
+def _as_chosen(part: Part, choice: Choice) -> Representation:
+    media_type = MediaType(choice.media_type, (("transfer-syntax", choice.transfer_syntax),))
+    if choice.action is Action.TO_EXPLICIT_LITTLE_ENDIAN:
+        return Representation(media_type, explicit_little_endian(part.chunks))
+    return Representation(media_type, part.chunks, part.length)

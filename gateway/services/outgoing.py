@@ -1,0 +1,107 @@
+"""A backend's dataset made fit to leave: strictly valid, and no URL in it but the gateway's own."""
+
+import logging
+
+from gateway.backends.base import Backend
+from gateway.dicom.attribute_path import walk_attributes
+from gateway.dicom.dicom_json import honest
+from gateway.dicom.links import Links
+from gateway.dicom.resources import Attribute, Dataset, Level, Resource
+from gateway.errors import StreamBroken
+
+RETRIEVE_URL = "00081190"
+_PIXEL_DATA = frozenset({"7FE00008", "7FE00009", "7FE00010"})
+_UID_TAGS = {Level.STUDY: "0020000D", Level.SERIES: "0020000E", Level.INSTANCE: "00080018"}
+_DIRECT = ("bulk/", "bulkdata/")
+
+_log = logging.getLogger(__name__)
+
+
+def uid_of(dataset: Dataset, level: Level) -> str | None:
+    """The dataset's UID at a level, if it has exactly one."""
+    values = dataset.get(_UID_TAGS[level], {}).get("Value", ())
+    return values[0] if len(values) == 1 and isinstance(values[0], str) else None
+
+
+def with_retrieve_url(row: Dataset, level: Level, study: str | None, links: Links) -> Dataset:
+    """A search row whose RetrieveURL is the gateway's, or that has none if a UID is missing."""
+    study = study or uid_of(row, Level.STUDY)
+    series = uid_of(row, Level.SERIES) if level is not Level.STUDY else None
+    instance = uid_of(row, Level.INSTANCE) if level is Level.INSTANCE else None
+    row.pop(RETRIEVE_URL, None)
+    resource = Resource(study, series, instance) if study is not None else None
+    if resource is not None and resource.level is level and (series or level is Level.STUDY):
+        row[RETRIEVE_URL] = {"vr": "UR", "Value": [links.retrieve(resource)]}
+    return row
+
+
+def outgoing_metadata(
+    dataset: Dataset, requested: Resource, backend: Backend, links: Links
+) -> Dataset:
+    """One instance's metadata, honest and with every URL of it at the gateway.
+
+    Raises StreamBroken if the archive answered with something that was not asked for.
+    """
+    dataset = honest(dataset)
+    instance = instance_of(dataset, requested)
+    if RETRIEVE_URL in dataset:
+        dataset[RETRIEVE_URL] = {"vr": "UR", "Value": [links.retrieve(instance)]}
+    for path, holder, tag in walk_attributes(dataset):
+        if is_bulkdata(tag, holder[tag]):
+            uri = bulkdata_url(path, holder[tag], requested, instance, backend, links)
+            _replace(holder, tag, uri, backend)
+    return dataset
+
+
+def instance_of(dataset: Dataset, requested: Resource) -> Resource:
+    """The instance that the metadata is of; StreamBroken unless it is of what was requested."""
+    found = Resource(
+        uid_of(dataset, Level.STUDY) or requested.study,
+        uid_of(dataset, Level.SERIES) or requested.series,
+        uid_of(dataset, Level.INSTANCE) or requested.instance,
+    )
+    if found.series is None or found.instance is None:
+        raise StreamBroken(502, "The archive's metadata names no instance.", "backend_answer")
+    for name in ("study", "series", "instance"):
+        if getattr(requested, name) not in (None, getattr(found, name)):
+            raise StreamBroken(502, "The archive answered with another resource.", "backend_answer")
+    return found
+
+
+def is_bulkdata(tag: str, attribute: Attribute) -> bool:
+    """True for what leaves as a BulkDataURI: pixel data also where the archive has it inline."""
+    return "BulkDataURI" in attribute or (tag in _PIXEL_DATA and "InlineBinary" in attribute)
+
+
+def bulkdata_url(
+    path: str,
+    attribute: Attribute,
+    requested: Resource,
+    instance: Resource,
+    backend: Backend,
+    links: Links,
+) -> str | None:
+    """The gateway's URL of an attribute's bulk data; None where nobody may follow the archive's.
+
+    `requested` is the resource whose metadata holds the attribute, which is what a relative URI
+    is relative to.
+    """
+    if "InlineBinary" in attribute:
+        return links.attribute(instance, path)
+    location = backend.relative_location(str(attribute["BulkDataURI"]), requested)
+    if location is None:
+        return None
+    below = location.removeprefix(f"{instance.path}/")
+    # Below its own instance the path alone proves what the bulk data belongs to.
+    if below is not location and below.startswith(_DIRECT) and "?" not in below:
+        return links.below(location)
+    return links.attribute(instance, path)
+
+
+def _replace(holder: Dataset, tag: str, uri: str | None, backend: Backend) -> None:
+    if uri is not None:
+        holder[tag] = {"vr": holder[tag]["vr"], "BulkDataURI": uri}
+        return
+    # An attribute that only said "empty" would be a lie.
+    del holder[tag]
+    _log.warning("bulk data outside of the archive left out", extra={"backend": backend.name})

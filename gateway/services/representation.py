@@ -1,0 +1,62 @@
+"""What a retrieval answers with: one or many representations, the first already in hand."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from typing import TypeVar
+
+from gateway.backends.base import Part
+from gateway.dicom.media_types import MediaType
+
+T = TypeVar("T")
+
+_PEEKED = 2048
+"""Bytes that tell a part's own transfer syntax: the file meta of a Part 10 file, a codestream's
+headers."""
+
+
+@dataclass(frozen=True, slots=True)
+class Representation:
+    """One body as it leaves; `chunks` is read before the next representation is asked for."""
+
+    media_type: MediaType
+    chunks: AsyncIterator[bytes]
+    length: int | None = None
+    location: str | None = None
+    """Content-Location: a URL of the gateway's."""
+
+
+@dataclass(frozen=True, slots=True)
+class Retrieved:
+    """An answer whose status is certain: the first representation could be made."""
+
+    multipart: bool
+    representations: AsyncIterator[Representation]
+    only_one: bool = False
+    """There is no second representation, so that a known length is that of the whole body."""
+
+
+async def first_bytes(part: Part) -> tuple[bytes, Part]:
+    """The beginning of a part, and the part with all of its bytes still to be read."""
+    chunks = aiter(part.chunks)
+    held: list[bytes] = []
+    size = 0
+    while size < _PEEKED and (chunk := await anext(chunks, None)) is not None:
+        held.append(chunk)
+        size += len(chunk)
+    start = held[0] if len(held) == 1 else b"".join(held)
+    return start[:_PEEKED], Part(part.media_type, chain(start, chunks), part.length, part.location)
+
+
+async def chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The first chunk, if it has any bytes, and the rest."""
+    if first:
+        yield first
+    async for chunk in rest:
+        yield chunk
+
+
+async def prepended(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
+    """The first item and the rest."""
+    yield first
+    async for item in rest:
+        yield item

@@ -1,0 +1,44 @@
+"""Search transactions (PS3.18 10.6): the six resources."""
+
+from aiohttp import web
+
+from gateway.dicom.dicom_json import dump_json
+from gateway.dicom.negotiation import acceptable_metadata
+from gateway.dicom.resources import Level
+from gateway.dicom.search_query import SearchQuery, parse_search
+from gateway.services.outgoing import with_retrieve_url
+from gateway.web.parsing import accept_of, call_of, parameters_of, scope_uids_of
+from gateway.web.scope import runtime_of
+from gateway.web.writing import json_answer
+
+
+async def search_studies(request: web.Request) -> web.StreamResponse:
+    """SearchForStudies."""
+    return await _search(request, Level.STUDY)
+
+
+async def search_series(request: web.Request) -> web.StreamResponse:
+    """SearchForSeries: of a study, or of all."""
+    return await _search(request, Level.SERIES)
+
+
+async def search_instances(request: web.Request) -> web.StreamResponse:
+    """SearchForInstances: of a series, of a study, or of all."""
+    return await _search(request, Level.INSTANCE)
+
+
+async def _search(request: web.Request, level: Level) -> web.StreamResponse:
+    acceptable_metadata(accept_of(request))
+    call = call_of(request)
+    result = await runtime_of(request).search.search(call, _query(request, level))
+    study = request.match_info.get("study")
+    rows = [with_retrieve_url(row, level, study, call.links) for row in result.rows]
+    return json_answer(dump_json(rows), result.warnings)
+
+
+def _query(request: web.Request, level: Level) -> SearchQuery:
+    study, series = scope_uids_of(request)
+    return parse_search(level, study, series, parameters_of(request), ignore=_NOT_FOR_SEARCH)
+
+
+_NOT_FOR_SEARCH = frozenset({"accept"})
