@@ -1,8 +1,4 @@
-"""The one place that starts a task outside of a TaskGroup.
-
-asyncio keeps only weak references to tasks, and a failure that nobody awaits is told at garbage
-collection, if at all. `spawn` keeps the task until it ends and logs its failure at once.
-"""
+"""The one place that starts a task outside of a TaskGroup."""
 
 import asyncio
 import logging
@@ -10,18 +6,19 @@ from collections.abc import Coroutine
 from typing import Any
 
 _log = logging.getLogger(__name__)
-_running: set[asyncio.Task[Any]] = set()
 
 
 def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]:
-    """Run `coroutine` beside its caller, who cancels it or lets it end; a failure is logged."""
+    """Run `coroutine` beside its caller; its failure is logged when it happens.
+
+    The caller holds the task and cancels it in the end: asyncio itself keeps only weak references,
+    and tells of a failure that nobody awaited when the task is collected, if at all.
+    """
     task = asyncio.create_task(coroutine, name=name)  # noqa: TID251
-    _running.add(task)
-    task.add_done_callback(_settle)
+    task.add_done_callback(_tell)
     return task
 
 
-def _settle(task: asyncio.Task[Any]) -> None:
-    _running.discard(task)
+def _tell(task: asyncio.Task[Any]) -> None:
     if not task.cancelled() and (failure := task.exception()) is not None:
         _log.error("The task %s failed", task.get_name(), exc_info=failure)

@@ -1,18 +1,113 @@
-"""The longest that a request may go without progress."""
+"""The longest that a request may go without progress (`server.limits.request_timeout`).
+
+A whole upload of 20 GiB may take hours and live; a request in which nothing moves ends. Progress
+is a byte that reaches or leaves the client, or a call of `extend`. Before the answer's headers the
+client is then told 504, afterwards its connection is aborted.
+
+One timer looks after all requests in flight, so that a request costs a set entry, not a timer.
+"""
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from datetime import timedelta
+
+from aiohttp import web
+
+from gateway.telemetry.tasks import spawn
+from gateway.web.abort import abort_connection
+
+_LOOKS_PER_TIMEOUT = 20
+_LONGEST_PAUSE = 1.0
 
 
 class Deadline:
-    """Restarts while bytes flow; a request that stands still for too long is ended.
+    """A request's: restarts while bytes flow.
 
-    Bytes that reach or leave the client count by themselves. `extend` is for progress that the
-    client does not see yet, such as a backend's rows that are still being merged.
+    `extend` is for progress that the client does not see yet, such as a backend's rows that are
+    still being merged.
     """
 
-    __slots__ = ("_moved",)
+    __slots__ = ("_bytes", "_moved", "_progress_at", "_request", "_task", "expired")
 
-    def __init__(self) -> None:
+    def __init__(self, request: web.Request, task: asyncio.Task[object], now: float) -> None:
+        self.expired = False
+        self._request = request
+        self._task = task
+        self._progress_at = now
+        self._bytes = 0
         self._moved = False
 
     def extend(self) -> None:
         """Something moved. Cheap enough to be called for each chunk."""
         self._moved = True
+
+    def look(self, now: float, timeout: float) -> None:
+        """Restart if something moved since the last look, else end what stood still too long."""
+        request = self._request
+        flown = request.writer.output_size + request.content.total_bytes
+        if self._moved or flown != self._bytes:
+            self._bytes, self._moved, self._progress_at = flown, False, now
+        elif now - self._progress_at >= timeout and not self.expired:
+            self.expired = True
+            self._task.cancel()
+
+    def absorb_cancellation(self) -> bool:
+        """Whether a cancellation was this deadline's own, and nobody else asked for one."""
+        return self.expired and self._task.uncancel() == 0
+
+    def abort(self) -> None:
+        """End the request now, and its connection with it."""
+        abort_connection(self._request)
+        self._task.cancel()
+
+
+class Deadlines:
+    """The requests in flight of one process."""
+
+    def __init__(self, timeout: timedelta) -> None:
+        self._timeout = timeout.total_seconds()
+        self._running: set[Deadline] = set()
+
+    def __len__(self) -> int:
+        return len(self._running)
+
+    def start(self, request: web.Request) -> Deadline:
+        """To be called in the task that answers the request."""
+        task = asyncio.current_task()
+        if task is None:
+            raise RuntimeError("not in a task")
+        deadline = Deadline(request, task, asyncio.get_running_loop().time())
+        self._running.add(deadline)
+        return deadline
+
+    def finish(self, deadline: Deadline) -> None:
+        self._running.discard(deadline)
+
+    def look(self, now: float) -> None:
+        """Look after each request once; `now` is in the event loop's seconds."""
+        for deadline in list(self._running):
+            deadline.look(now, self._timeout)
+
+    def abort_all(self) -> None:
+        """The end of the process's patience."""
+        for deadline in list(self._running):
+            deadline.abort()
+
+    @asynccontextmanager
+    async def watched(self) -> AsyncIterator[None]:
+        """Look after the requests while this context lasts."""
+        watch = spawn(self._watch(), "deadlines")
+        try:
+            yield
+        finally:
+            watch.cancel()
+            with suppress(asyncio.CancelledError):
+                await watch
+
+    async def _watch(self) -> None:
+        pause = min(_LONGEST_PAUSE, self._timeout / _LOOKS_PER_TIMEOUT)
+        loop = asyncio.get_running_loop()
+        while True:
+            await asyncio.sleep(pause)
+            self.look(loop.time())

@@ -1,15 +1,13 @@
 """What is known of a request before its handler runs, and where handlers find it."""
 
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from dataclasses import dataclass, field
+from time import perf_counter
 
 from aiohttp import web
 
 from gateway.access.principal import Principal
+from gateway.services.runtime import Runtime
 from gateway.web.deadline import Deadline
-
-if TYPE_CHECKING:
-    from gateway.services.runtime import Runtime
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,10 +22,26 @@ class Scope:
     deadline: Deadline
 
 
+@dataclass(slots=True)
+class Notes:
+    """What the access log will say of a request, written down as it becomes known."""
+
+    request_id: str
+    started: float = field(default_factory=perf_counter)
+    client: str = ""
+    """The address that the request came from, as far as proxies are trusted to say so."""
+    public_base: str = ""
+    backend: str = ""
+    failure: str = ""
+    """A GatewayError's category, or what else ended the request early."""
+    response: web.StreamResponse | None = None
+    """The answer whose headers have been made, if any have."""
+    deadline: Deadline | None = None
+
+
 SCOPE: web.RequestKey[Scope] = web.RequestKey("scope", Scope)
-REQUEST_ID: web.RequestKey[str] = web.RequestKey("request_id", str)
-BACKEND: web.RequestKey[str] = web.RequestKey("backend", str)
-"""The name of the backend that answers, for the access log; set by the handler."""
+NOTES: web.RequestKey[Notes] = web.RequestKey("notes", Notes)
+RUNTIME: web.RequestKey[Runtime] = web.RequestKey("runtime", Runtime)
 
 
 def scope_of(request: web.Request) -> Scope:
@@ -35,9 +49,11 @@ def scope_of(request: web.Request) -> Scope:
     return request[SCOPE]
 
 
-def runtime_of(request: web.Request) -> "Runtime":
+def runtime_of(request: web.Request) -> Runtime:
     """The running set that answers this request, the same for its whole life."""
     return request[RUNTIME]
 
 
-RUNTIME: "web.RequestKey[Runtime]" = web.RequestKey("runtime")
+def note_backend(request: web.Request, name: str) -> None:
+    """Tell the access log which backend answers; only a configured name."""
+    request[NOTES].backend = name
