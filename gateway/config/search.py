@@ -1,0 +1,13 @@
+"""`search`: what holds for the answer merged of all backends."""
+
+from gateway.config.section import Section
+from gateway.config.units import Count
+
+
+class SearchConfig(Section):
+    """What holds for every answer to a search."""
+
+    max_results: Count = 10000
+    """The most rows of one answer; a cut is said with Warning 299."""
+    strict: bool = False
+    """true: a missing backend makes 504 instead of a partial answer."""
