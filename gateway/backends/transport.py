@@ -1,8 +1,4 @@
-"""HTTP to one backend: admission, credentials, timeouts and the map of what it answers.
-
-This is the only place where a status, a broken connection or a timeout of an archive becomes one
-of the gateway's errors.
-"""
+"""HTTP to one backend, as its search, retrieve and store are written against it."""
 
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
@@ -11,6 +7,9 @@ from types import MappingProxyType
 from typing import Protocol
 
 from gateway.backends.base import CallContext
+from gateway.net.request_body import Body
+
+__all__ = ["Answer", "Body", "Patience", "Transport"]
 
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
@@ -20,17 +19,6 @@ class Patience(StrEnum):
 
     FIRST_BYTE = "first_byte"
     SEARCH = "search"
-
-
-class Body(Protocol):
-    """A request body that can be sent again: after a refused token it is opened anew."""
-
-    @property
-    def length(self) -> int | None:
-        """Bytes, sent as Content-Length; None sends it chunked."""
-
-    def open(self) -> AsyncIterator[bytes]:
-        """The body from its first byte."""
 
 
 class Answer(Protocol):
@@ -44,6 +32,10 @@ class Answer(Protocol):
 
     @property
     def url(self) -> str: ...
+
+    @property
+    def length(self) -> int | None:
+        """Bytes of the body, where the backend said so and no content coding changes it."""
 
     async def read(self, limit: int) -> bytes:
         """The whole body. BackendError 502 if it is longer than `limit` bytes."""

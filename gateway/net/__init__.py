@@ -1,0 +1,1 @@
+"""Outbound connections: pools, timeouts, and the names of their failures."""

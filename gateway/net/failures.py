@@ -1,0 +1,73 @@
+"""Why a peer gave no answer: the HTTP library's exceptions, named once."""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from enum import StrEnum
+
+import aiohttp
+
+from gateway.errors import StreamBroken
+
+
+class Trouble(StrEnum):
+    """What went wrong before the first byte of an answer."""
+
+    NO_CONNECTION = "no_connection"
+    CONNECT_TIMEOUT = "connect_timeout"
+    TLS = "tls"
+    DISCONNECTED = "disconnected"
+    SLOW = "slow"
+    """It was sent all of the request, and nothing came back in time."""
+    STALLED = "stalled"
+    """It stopped taking the request's body."""
+    NOT_HTTP = "not_http"
+
+    @property
+    def is_timeout(self) -> bool:
+        return self in (Trouble.CONNECT_TIMEOUT, Trouble.SLOW, Trouble.STALLED)
+
+
+class NoAnswer(Exception):
+    """A request that got no answer. Its text names neither the peer nor what was sent."""
+
+    def __init__(self, trouble: Trouble) -> None:
+        super().__init__(trouble.value)
+        self.trouble = trouble
+
+
+# The first that fits: the library's classes inherit from one another.
+_TROUBLES: tuple[tuple[type[Exception], Trouble], ...] = (
+    (aiohttp.ConnectionTimeoutError, Trouble.CONNECT_TIMEOUT),
+    (aiohttp.SocketTimeoutError, Trouble.SLOW),
+    (aiohttp.ClientSSLError, Trouble.TLS),
+    (aiohttp.ClientConnectorError, Trouble.NO_CONNECTION),
+    (aiohttp.ClientConnectionError, Trouble.DISCONNECTED),
+    (OSError, Trouble.DISCONNECTED),
+)
+
+
+@contextmanager
+def before_the_answer() -> Iterator[None]:
+    """Turns what the library raises into NoAnswer."""
+    try:
+        yield
+    except (aiohttp.ClientError, OSError) as error:
+        raise NoAnswer(_trouble(error)) from error
+
+
+@contextmanager
+def within_the_answer() -> Iterator[None]:
+    """Turns what the library raises, and a timeout between two chunks, into StreamBroken."""
+    try:
+        yield
+    except TimeoutError as error:
+        raise StreamBroken(504, "The archive stopped sending.", "timeout") from error
+    except (aiohttp.ClientError, OSError) as error:
+        raise StreamBroken(502, "The archive broke off its answer.", "disconnected") from error
+
+
+def _trouble(error: Exception) -> Trouble:
+    for kind, trouble in _TROUBLES:
+        if isinstance(error, kind):
+            return trouble
+    return Trouble.NOT_HTTP
