@@ -77,6 +77,8 @@ class SearchPage:
     """The backend itself said that there are further results."""
     unsupported: frozenset[str] = frozenset()
     """Parameters, as the client wrote their names, that the backend was asked again without."""
+    remaining: int | None = None
+    """How many further results there are, where the backend said so."""
 
 
 class Instance(Protocol):

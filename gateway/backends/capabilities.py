@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from gateway.backends.base import Capabilities
+from gateway.backends.refusals import Refusals
 
 CAPABILITIES = frozenset(item.name for item in fields(Capabilities))
 """The names that `capabilities` may list."""
@@ -21,6 +22,8 @@ class Learned:
     fuzzymatching: bool | None = None
     forms: dict[str, int] = field(default_factory=dict)
     """By operation, which of its literal list of Accept values the backend took last."""
+    refusals: Refusals = field(default_factory=Refusals)
+    """What a search is not to ask with."""
     frame_lists: bool = True
     """False once a list of frames was refused and its single frames were not."""
 

@@ -1,0 +1,133 @@
+"""A search asked again with less, for an archive that refuses it (PS3.18 8.3: what an origin
+server does not support it should ignore; many refuse it instead)."""
+
+from collections.abc import Callable, Hashable
+from dataclasses import dataclass, replace
+
+from gateway.dicom.date_spans import DATE_VRS
+from gateway.dicom.resources import Level
+from gateway.dicom.search_query import INCLUDE_FIELD, MatchKey, SearchQuery
+from gateway.dicom.wildcards import has_wildcard
+
+INCLUDE_ALL_REFUSED = "includefield=all"
+FUZZY_REFUSED = "fuzzymatching"
+
+# Table 10.6.1-5: the attributes that an origin server has to match, at their level and below.
+_STUDY_KEYS = frozenset(
+    {
+        ("00080020",),
+        ("00080030",),
+        ("00080050",),
+        ("00080061",),
+        ("00080090",),
+        ("00100010",),
+        ("00100020",),
+        ("0020000D",),
+        ("00200010",),
+    }
+)
+_SERIES_KEYS = _STUDY_KEYS | {
+    ("00080060",),
+    ("0020000E",),
+    ("00200011",),
+    ("00400244",),
+    ("00400245",),
+    ("00400275", "00400009"),
+    ("00400275", "00401001"),
+}
+_REQUIRED = {
+    Level.STUDY: _STUDY_KEYS,
+    Level.SERIES: _SERIES_KEYS,
+    Level.INSTANCE: _SERIES_KEYS | {("00080016",), ("00080018",), ("00200013",)},
+}
+_PATTERN_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+"""The VRs that wildcards are for (PS3.4 C.2.2.2.4)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Simpler:
+    """A query without something; `without` are the parameters that its results lack."""
+
+    query: SearchQuery
+    refused: Hashable
+    """What is remembered if the archive answers this."""
+    without: frozenset[str]
+
+
+def _without_include_all(query: SearchQuery) -> Simpler | None:
+    if not query.include_all:
+        return None
+    simpler = replace(query, include_all=False)
+    return Simpler(simpler, INCLUDE_ALL_REFUSED, frozenset({INCLUDE_FIELD}))
+
+
+def _without_fuzzy(query: SearchQuery) -> Simpler | None:
+    if query.fuzzy is None:
+        return None
+    without = frozenset({"fuzzymatching"}) if query.fuzzy else frozenset[str]()
+    return Simpler(replace(query, fuzzy=None), FUZZY_REFUSED, without)
+
+
+def _without_flags(query: SearchQuery) -> Simpler | None:
+    flags = {
+        "emptyvaluematching": query.empty_value_matching,
+        "multiplevaluematching": query.multiple_value_matching,
+    }
+    named = frozenset(name for name, flag in flags.items() if flag is not None)
+    if not named:
+        return None
+    simpler = replace(query, empty_value_matching=None, multiple_value_matching=None)
+    return Simpler(simpler, named, frozenset(name for name in named if flags[name]))
+
+
+def _without_limit(query: SearchQuery) -> Simpler | None:
+    """Some refuse a limit above their own. Whoever asked follows with further pages."""
+    if query.limit is None:
+        return None
+    return Simpler(replace(query, limit=None), ("limit", query.limit), frozenset())
+
+
+def _without_include(query: SearchQuery) -> Simpler | None:
+    if not query.include:
+        return None
+    names = frozenset(name for group in query.include for name in group)
+    return Simpler(replace(query, include=()), ("include", names), frozenset({INCLUDE_FIELD}))
+
+
+def _without_optional_keys(query: SearchQuery) -> Simpler | None:
+    optional = tuple(key for key in query.keys if _is_optional(key, query.level))
+    if not optional:
+        return None
+    kept = tuple(key for key in query.keys if key not in optional)
+    refused = ("keys", query.level, frozenset((key.path, _shape(key)) for key in optional))
+    # What every row matches is lost without harm.
+    without = frozenset(key.name for key in optional if key.values)
+    return Simpler(replace(query, keys=kept), refused, without)
+
+
+def _is_optional(key: MatchKey, level: Level) -> bool:
+    if key.path not in _REQUIRED[level] or not key.values:
+        return True
+    return _shape(key) == "pattern" and key.vr not in _PATTERN_VRS
+
+
+def _shape(key: MatchKey) -> str:
+    """How the key is matched: an archive may take an attribute's values and refuse its patterns."""
+    if not key.values:
+        return "anything"
+    if len(key.values) > 1:
+        return "list"
+    if has_wildcard(key.values[0]):
+        return "pattern"
+    return "range" if key.vr in DATE_VRS and "-" in key.values[0] else "value"
+
+
+STEPS: tuple[Callable[[SearchQuery], Simpler | None], ...] = (
+    _without_include_all,
+    _without_fuzzy,
+    _without_flags,
+    _without_limit,
+    _without_include,
+    _without_optional_keys,
+)
+"""In this order, each on top of those before it; None from one that has nothing to take away."""
