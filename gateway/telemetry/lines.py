@@ -41,9 +41,10 @@ class QueuedLines:
     reader that does not read. The thread does not survive a fork: enter it in the worker process.
     """
 
-    def __init__(self, descriptor: int, capacity: int = _CAPACITY) -> None:
-        self.on_drop: Callable[[], None] = _nothing
-        """Called for each line that is dropped."""
+    def __init__(
+        self, descriptor: int, on_drop: Callable[[], None], capacity: int = _CAPACITY
+    ) -> None:
+        self._on_drop = on_drop
         self._descriptor = descriptor
         self._capacity = capacity
         self._lines: deque[bytes] = deque()
@@ -53,7 +54,7 @@ class QueuedLines:
 
     def write(self, line: bytes) -> None:
         if len(self._lines) >= self._capacity:
-            self.on_drop()
+            self._on_drop()
             return
         self._lines.append(line)
         if not self._waiting.is_set():
@@ -76,15 +77,17 @@ class QueuedLines:
             self._write_waiting()
 
     def _write_waiting(self) -> None:
-        while self._lines:
-            _write_all(self._descriptor, self._next_piece())
+        while (piece := self.next_piece()) is not None:
+            _write_all(self._descriptor, piece)
 
-    def _next_piece(self) -> bytes:
-        """As many whole lines as go out in one piece, at least one.
+    def next_piece(self) -> bytes | None:
+        """As many waiting lines as go out in one write, at least one; None where none waits.
 
         The workers share one pipe, and only a write of up to PIPE_BUF bytes is never cut in two by
         another's.
         """
+        if not self._lines:
+            return None
         piece = self._lines.popleft()
         while self._lines and len(piece) + len(self._lines[0]) <= select.PIPE_BUF:
             piece += self._lines.popleft()
@@ -107,7 +110,3 @@ def _write(descriptor: int, data: bytes) -> int:
     except BlockingIOError:
         select.select([], [descriptor], [], _ROOM_SECONDS)
         return 0
-
-
-def _nothing() -> None:
-    return None

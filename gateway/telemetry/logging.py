@@ -6,11 +6,13 @@ told by its category and place for the same reason, and libraries whose own mess
 are silenced. Control characters are escaped: no text can forge a line.
 """
 
+import json
 import logging
 import warnings
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
 from datetime import UTC, datetime
+from time import time
 from typing import TextIO
 
 import orjson
@@ -30,16 +32,19 @@ _LEVELS = {
     "error": logging.ERROR,
 }
 _CONTROL = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
+_NAMES = {level: name for name, level in _LEVELS.items()}
 _warnings_log = logging.getLogger("py.warnings")
 
 
 def json_line(fields: Fields) -> bytes:
-    """One object a line, for machines."""
+    """One object a line, for machines; all of it ASCII."""
     try:
-        return orjson.dumps(fields, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        line = orjson.dumps(fields, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        if line.isascii():
+            return line
     except TypeError:  # a lone surrogate, from bytes in a header that are no text
-        mended = {name: _mended(value) for name, value in fields.items()}
-        return orjson.dumps(mended, default=str, option=orjson.OPT_APPEND_NEWLINE)
+        pass
+    return json.dumps(fields, default=str).encode() + b"\n"
 
 
 def text_line(fields: Fields) -> bytes:
@@ -53,35 +58,62 @@ def text_line(fields: Fields) -> bytes:
 _FORMS: dict[str, LineForm] = {"json": json_line, "text": text_line}
 
 
-class EventHandler(logging.Handler):
-    """Makes a line of each record and hands it to the sink."""
+class EventLog:
+    """Makes a line of each event and hands it to the sink."""
 
-    def __init__(self, sink: LineSink, form: LineForm) -> None:
-        super().__init__()
+    def __init__(self, sink: LineSink, form: str, level: str) -> None:
         self._sink = sink
-        self._form = form
+        self._form = _FORMS[form]
+        self._level = _LEVELS[level]
+        self._second = 0
+        self._second_text = ""
+
+    def write(self, level: int, message: str, fields: Fields) -> None:
+        """Log `message` with `fields` of its own.
+
+        For what is logged for each request: a logging.LogRecord alone costs more than the line.
+        """
+        if level >= self._level:
+            line = {"ts": self._time(time()), "level": _NAMES[level], "message": message, **fields}
+            self._sink.write(self._form(line))
+
+    def write_record(self, record: logging.LogRecord) -> None:
+        """Log what a logger was told."""
+        line: dict[str, object] = {
+            "ts": self._time(record.created),
+            "level": record.levelname.lower(),
+            "message": _clean(record.getMessage()),
+            "logger": record.name,
+        }
+        if record.exc_info and record.exc_info[1] is not None:
+            line["failure"] = describe_failure(record.exc_info[1])
+        self._sink.write(self._form(line))
+
+    def _time(self, moment: float) -> str:
+        """ISO 8601 to the millisecond; only a new second is worked out."""
+        second = int(moment)
+        if second != self._second:
+            self._second = second
+            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+        return f"{self._second_text}.{int((moment - second) * 1000):03}Z"
+
+
+class RecordHandler(logging.Handler):
+    """Sends the records of the standard library's loggers to the log."""
+
+    def __init__(self, log: EventLog) -> None:
+        super().__init__()
+        self._log = log
 
     def emit(self, record: logging.LogRecord) -> None:
         try:
-            self._sink.write(self._form(_fields_of(record)))
-        except Exception:  # a record that cannot be formatted must not end what it tells of
-            self._sink.write(self._form(_head(record, f"A line of {record.name} was unreadable")))
-
-
-def write_event(logger: logging.Logger, level: int, message: str, fields: Fields) -> None:
-    """Log `message` with `fields` of its own.
-
-    For lines that are written for each request: what `Logger.log` does beside (it walks the stack
-    for the caller's name) takes longer than the line.
-    """
-    if logger.isEnabledFor(level):
-        record = logging.LogRecord(logger.name, level, "", 0, message, None, None)
-        record.__dict__["fields"] = fields
-        logger.handle(record)
+            self._log.write_record(record)
+        except Exception:  # what cannot be told must not end what it tells of
+            self._log.write(logging.ERROR, "An unreadable log record", {"logger": record.name})
 
 
 @contextmanager
-def logging_to(sink: LineSink, form: str, level: str) -> Iterator[None]:
+def logging_to(sink: LineSink, form: str, level: str) -> Iterator[EventLog]:
     """Send every log record and Python warning of this process to `sink`.
 
     `form` is `json` or `text`. `level` is that of the gateway's own records; of others nothing
@@ -89,14 +121,15 @@ def logging_to(sink: LineSink, form: str, level: str) -> Iterator[None]:
     """
     root, own = logging.getLogger(), logging.getLogger("gateway")
     previous = root.handlers, root.level, own.level, warnings.showwarning
-    root.handlers = [EventHandler(sink, _FORMS[form])]
+    log = EventLog(sink, form, level)
+    root.handlers = [RecordHandler(log)]
     root.setLevel(max(_LEVELS[level], logging.WARNING))
     own.setLevel(_LEVELS[level])
     for name in _SILENCED:
         logging.getLogger(name).setLevel(logging.CRITICAL + 1)
     warnings.showwarning = _log_warning
     try:
-        yield
+        yield log
     finally:
         root.handlers = previous[0]
         root.setLevel(previous[1])
@@ -115,31 +148,5 @@ def _log_warning(
     _warnings_log.warning("%s at %s:%d", category.__name__, filename, lineno)
 
 
-def _fields_of(record: logging.LogRecord) -> dict[str, object]:
-    fields = _head(record, _clean(record.getMessage()))
-    if own := record.__dict__.get("fields"):
-        fields.update(own)
-    else:
-        fields["logger"] = record.name
-    if record.exc_info and record.exc_info[1] is not None:
-        fields["failure"] = describe_failure(record.exc_info[1])
-    return fields
-
-
-def _head(record: logging.LogRecord, message: str) -> dict[str, object]:
-    moment = datetime.fromtimestamp(record.created, UTC)
-    return {
-        "ts": moment.isoformat(timespec="milliseconds"),
-        "level": record.levelname.lower(),
-        "message": message,
-    }
-
-
 def _clean(text: str) -> str:
     return text if text.isprintable() else text.translate(_CONTROL)
-
-
-def _mended(value: object) -> object:
-    if isinstance(value, str):
-        return value.encode("utf-8", "backslashreplace").decode()
-    return value

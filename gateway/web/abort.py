@@ -19,3 +19,8 @@ def abort_connection(request: web.BaseRequest) -> None:
     if connection is not None and connection.family != socket.AF_UNIX:
         connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
     transport.abort()
+
+
+def has_left(request: web.BaseRequest) -> bool:
+    """Whether the client's connection is closed, by whomever."""
+    return request.transport is None or request.transport.is_closing()

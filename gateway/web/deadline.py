@@ -30,13 +30,18 @@ class Deadline:
 
     __slots__ = ("_bytes", "_moved", "_progress_at", "_request", "_task", "expired")
 
-    def __init__(self, request: web.Request, task: asyncio.Task[object], now: float) -> None:
+    def __init__(self, request: web.Request) -> None:
         self.expired = False
         self._request = request
-        self._task = task
-        self._progress_at = now
+        self._task: asyncio.Task[object] | None = None
+        self._progress_at = 0.0
         self._bytes = 0
         self._moved = False
+
+    def start(self, now: float) -> None:
+        """To be called in the task that answers the request."""
+        self._task = asyncio.current_task()
+        self._progress_at = now
 
     def extend(self) -> None:
         """Something moved. Cheap enough to be called for each chunk."""
@@ -50,16 +55,20 @@ class Deadline:
             self._bytes, self._moved, self._progress_at = flown, False, now
         elif now - self._progress_at >= timeout and not self.expired:
             self.expired = True
-            self._task.cancel()
+            self._cancel()
 
     def absorb_cancellation(self) -> bool:
         """Whether a cancellation was this deadline's own, and nobody else asked for one."""
-        return self.expired and self._task.uncancel() == 0
+        return self.expired and self._task is not None and self._task.uncancel() == 0
 
     def abort(self) -> None:
         """End the request now, and its connection with it."""
         abort_connection(self._request)
-        self._task.cancel()
+        self._cancel()
+
+    def _cancel(self) -> None:
+        if self._task is not None:
+            self._task.cancel()
 
 
 class Deadlines:
@@ -72,14 +81,10 @@ class Deadlines:
     def __len__(self) -> int:
         return len(self._running)
 
-    def start(self, request: web.Request) -> Deadline:
+    def start(self, deadline: Deadline) -> None:
         """To be called in the task that answers the request."""
-        task = asyncio.current_task()
-        if task is None:
-            raise RuntimeError("not in a task")
-        deadline = Deadline(request, task, asyncio.get_running_loop().time())
+        deadline.start(asyncio.get_running_loop().time())
         self._running.add(deadline)
-        return deadline
 
     def finish(self, deadline: Deadline) -> None:
         self._running.discard(deadline)

@@ -27,6 +27,7 @@ class Notes:
     """What the access log will say of a request, written down as it becomes known."""
 
     request_id: str
+    deadline: Deadline
     started: float = field(default_factory=perf_counter)
     client: str = ""
     """The address that the request came from, as far as proxies are trusted to say so."""
@@ -36,7 +37,6 @@ class Notes:
     """A GatewayError's category, or what else ended the request early."""
     response: web.StreamResponse | None = None
     """The answer whose headers have been made, if any have."""
-    deadline: Deadline | None = None
 
 
 SCOPE: web.RequestKey[Scope] = web.RequestKey("scope", Scope)

@@ -1,0 +1,1 @@
+"""How a process serves: sockets, the event loop, signals, the end; alone or one of several."""

@@ -1,0 +1,82 @@
+"""One process that serves: its log, its event loop, its signals."""
+
+import asyncio
+import logging
+import signal
+import socket
+import ssl
+from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager, nullcontext
+from dataclasses import dataclass
+from typing import Any
+
+from aiohttp import web
+
+from gateway.app import create_application
+from gateway.config.model import Config
+from gateway.serving.loops import new_event_loop
+from gateway.serving.server import drain, serving
+from gateway.serving.stop import StopSignals
+from gateway.telemetry.lines import QueuedLines
+from gateway.telemetry.logging import logging_to
+from gateway.telemetry.metrics import Metrics
+
+LOG_DESCRIPTOR = 1
+
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class Service:
+    """What is served, and where."""
+
+    config: Config
+    sockets: list[socket.socket]
+    tls: ssl.SSLContext | None
+
+
+def serve_alone(service: Service, on_started: Callable[[], None]) -> None:
+    """Serve in this process, the only one, until a signal ends it."""
+    run_process(service, (signal.SIGTERM, signal.SIGINT), on_started)
+
+
+def run_process(
+    service: Service,
+    signals: tuple[signal.Signals, ...],
+    on_started: Callable[[], None],
+    beside: AbstractAsyncContextManager[None] | None = None,
+) -> None:
+    """Serve until one of `signals` comes; `beside` is entered on the loop while this lasts."""
+    settings, metrics = service.config.telemetry.log, Metrics()
+    with (
+        QueuedLines(LOG_DESCRIPTOR, metrics.log_line_dropped) as lines,
+        logging_to(lines, settings.format, settings.level) as log,
+        asyncio.Runner(loop_factory=new_event_loop) as runner,
+    ):
+        app = create_application(service.config, metrics, log)
+        runner.run(_serve(service, app, signals, on_started, beside or nullcontext()))
+
+
+async def _serve(
+    service: Service,
+    app: web.Application,
+    signals: tuple[signal.Signals, ...],
+    on_started: Callable[[], None],
+    beside: AbstractAsyncContextManager[None],
+) -> None:
+    asyncio.get_running_loop().set_exception_handler(_log_failure)
+    server, stop = service.config.server, StopSignals()
+    with stop.heard(signals):
+        async with beside, serving(app, server, service.sockets, service.tls) as runner:
+            on_started()
+            await stop.asked.wait()
+            _log.info("Draining")
+            await drain(runner, server, stop)
+    _log.info("Stopped")
+
+
+def _log_failure(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+    """The loop's own words for a failure quote the arguments of what failed."""
+    failure = context.get("exception")
+    message = context["message"] if failure is None else "A failure reached the event loop"
+    _log.error("%s", message, exc_info=failure)

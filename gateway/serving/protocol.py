@@ -1,0 +1,98 @@
+"""aiohttp's connection handling, with what it answers by itself put into the gateway's form.
+
+A request that cannot be parsed never reaches the application; aiohttp would answer in plain text
+and quote what it could not read.
+"""
+
+import logging
+from typing import Any
+
+from aiohttp import web
+from aiohttp.http_exceptions import LineTooLong
+
+from gateway.telemetry.logging import EventLog
+from gateway.web.middleware.request_id import new_request_id
+from gateway.web.problems import (
+    REQUEST_ID_HEADER,
+    SERVER_NAME,
+    Problem,
+    problem_response,
+)
+
+_log = logging.getLogger(__name__)
+
+_MALFORMED = Problem(400, "The request is not well-formed HTTP.", "malformed")
+_TOO_LARGE = Problem(431, "The request's header is too large.", "too_large")
+_INTERNAL = Problem(500, "An unexpected error; the log has it under this id.", "internal")
+
+
+class GatewayProtocol(web.RequestHandler):
+    """One connection."""
+
+    __slots__ = ("_events",)
+
+    def __init__(self, server: web.Server, events: EventLog, **settings: Any) -> None:
+        super().__init__(server, **settings)
+        self._events = events
+
+    def close_if_idle(self) -> None:
+        """Close unless a request is being read or answered.
+
+        aiohttp's own ways to close a connection gently make it deaf: what is still coming of an
+        upload would be thrown away, and the upload could not finish.
+        """
+        if self._waiter is not None and not self._waiter.done():
+            self.force_close()
+
+    def handle_error(
+        self,
+        request: web.BaseRequest,
+        status: int = 500,
+        exc: BaseException | None = None,
+        message: str | None = None,
+    ) -> web.StreamResponse:
+        """Answer what never reached the application, and close the connection."""
+        problem, identifier = _problem(status, exc), new_request_id()
+        fields = {
+            "id": identifier,
+            "status": problem.status,
+            "failure": problem.category,
+            "client": request.remote,
+        }
+        self._events.write(logging.INFO, "unreadable request", fields)
+        if problem is _INTERNAL:
+            _log.error("Request %s failed", identifier, exc_info=exc)
+        if request.writer.output_size > 0:
+            raise ConnectionError("The answer has begun already.")
+        response = problem_response(problem, identifier)
+        response.headers[REQUEST_ID_HEADER] = identifier
+        response.headers["Server"] = SERVER_NAME
+        response.force_close()
+        return response
+
+
+class GatewayServer(web.Server):
+    """Makes a GatewayProtocol of each connection."""
+
+    def __init__(self, server: web.Server, events: EventLog, settings: dict[str, Any]) -> None:
+        self._events = events
+        super().__init__(
+            server.request_handler,
+            request_factory=server.request_factory,
+            **settings,
+        )
+
+    def __call__(self) -> web.RequestHandler:
+        return GatewayProtocol(self, self._events, loop=self._loop, **self._kwargs)
+
+    def close_idle(self) -> None:
+        """Close the connections on which nothing is happening."""
+        for connection in self.connections:
+            if isinstance(connection, GatewayProtocol):
+                connection.close_if_idle()
+
+
+def _problem(status: int, error: BaseException | None) -> Problem:
+    if isinstance(error, LineTooLong):
+        return _TOO_LARGE
+    return _MALFORMED if 400 <= status < 500 else _INTERNAL

@@ -1,0 +1,141 @@
+"""Several processes on one port: gunicorn starts, watches and replaces them, and passes on signals.
+
+gunicorn's master answers SIGTERM with SIGTERM to its workers and SIGINT with SIGQUIT. It leaves a
+second signal unheard but for SIGINT after SIGTERM; here each further one goes to the workers as
+SIGQUIT, which they take for "at once".
+"""
+
+import asyncio
+import math
+import os
+import signal
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager, suppress
+from typing import Any
+
+from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
+from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
+from gunicorn.glogging import Logger  # type: ignore[import-untyped]
+from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
+from prometheus_client.multiprocess import mark_process_dead
+
+from gateway.serving.metrics_folder import remove_metrics_folder
+from gateway.serving.process import LOG_DESCRIPTOR, Service, run_process
+from gateway.telemetry.lines import DirectLines
+from gateway.telemetry.logging import logging_to
+from gateway.telemetry.tasks import spawn
+
+_STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
+# The terminal sends SIGINT to the whole group, but only the master says what it means.
+_IGNORED = (signal.SIGINT, signal.SIGHUP, signal.SIGUSR1, signal.SIGUSR2, signal.SIGWINCH)
+_HEARTBEAT_SECONDS = 1.0
+_MARGIN_SECONDS = 5.0
+
+
+def serve_with_workers(service: Service, count: int, on_started: Callable[[], None]) -> None:
+    """Serve in `count` processes; gunicorn exits this one in the end."""
+    log = service.config.telemetry.log
+    with logging_to(DirectLines(LOG_DESCRIPTOR), log.format, log.level):
+        Master(Workers(service, count, on_started)).run()
+
+
+class GatewayWorker(Worker):  # type: ignore[misc]
+    """One of several processes: the same as a process alone, and a heartbeat for the master."""
+
+    def init_signals(self) -> None:
+        """Before the event loop has its own handlers, a signal to stop simply ends the process."""
+        for each in self.SIGNALS:
+            signal.signal(each, signal.SIG_DFL)
+        for each in _IGNORED:
+            signal.signal(each, signal.SIG_IGN)
+
+    def run(self) -> None:
+        # Until it serves, its end is a failed start, which ends the master instead of being
+        # repeated for ever.
+        self.booted = False
+        stops = (signal.SIGTERM, signal.SIGQUIT)
+        run_process(self.app.worker_service(self.sockets), stops, self._started, self._beating())
+
+    def _started(self) -> None:
+        self.booted = True
+
+    @asynccontextmanager
+    async def _beating(self) -> AsyncIterator[None]:
+        heart = spawn(self._beat(), "heartbeat")
+        try:
+            yield
+        finally:
+            heart.cancel()
+            with suppress(asyncio.CancelledError):
+                await heart
+
+    async def _beat(self) -> None:
+        while True:
+            self.notify()
+            if os.getppid() != self.ppid:  # the master is gone, and nobody would end this process
+                os.kill(os.getpid(), signal.SIGQUIT)
+            await asyncio.sleep(_HEARTBEAT_SECONDS)
+
+
+class Master(Arbiter):  # type: ignore[misc]
+    """gunicorn's arbiter, with an ear for a second signal."""
+
+    _stopping = False
+
+    def signal(self, sig: int, frame: Any) -> None:
+        if sig in _STOPPING and self._stopping:
+            self.kill_workers(signal.SIGQUIT)
+        self._stopping = self._stopping or sig in _STOPPING
+        super().signal(sig, frame)
+
+
+class MasterLog(Logger):  # type: ignore[misc]
+    """gunicorn's messages go where all others go."""
+
+    def setup(self, cfg: Any) -> None:
+        self.error_log.propagate = True
+
+
+class Workers(BaseApplication):  # type: ignore[misc]
+    """gunicorn's settings, from the gateway's configuration alone: no file, no environment."""
+
+    def __init__(self, service: Service, count: int, on_started: Callable[[], None]) -> None:
+        self._service = service
+        self._count = count
+        self._on_started = on_started
+        self._listeners = [f"fd://{each.detach()}" for each in service.sockets]
+        super().__init__()
+
+    def load_config(self) -> None:
+        server = self._service.config.server
+        patience = server.drain_delay.total_seconds() + server.shutdown_grace.total_seconds()
+        settings: dict[str, Any] = {
+            "bind": self._listeners,
+            "workers": self._count,
+            "worker_class": GatewayWorker,
+            "logger_class": MasterLog,
+            "graceful_timeout": math.ceil(patience + _MARGIN_SECONDS),
+            "worker_tmp_dir": server.temp and str(server.temp),
+            "control_socket_disable": True,
+            "when_ready": self._ready,
+            "child_exit": _forget_metrics,
+            "on_exit": lambda _: remove_metrics_folder(os.environ),
+        }
+        for name, value in settings.items():
+            self.cfg.set(name, value)
+
+    def load(self) -> None:
+        """Nothing to load: a worker makes its application on its own event loop."""
+
+    def worker_service(self, listeners: list[Any]) -> Service:
+        sockets = [listener.sock for listener in listeners]
+        return Service(self._service.config, sockets, self._service.tls)
+
+    def _ready(self, _: Any) -> None:
+        self._on_started()
+
+
+def _forget_metrics(_: Any, worker: Any) -> None:
+    """A dead process has no requests in flight; what it counted stays counted."""
+    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
+        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]

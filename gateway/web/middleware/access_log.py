@@ -1,0 +1,62 @@
+"""One log line and one metric for each request, when its last byte has left.
+
+The line names the route's template and never the path, which holds UIDs; no query, no header.
+"""
+
+import asyncio
+import logging
+from time import perf_counter
+
+from aiohttp import web
+from aiohttp.typedefs import Handler
+
+from gateway.web.scope import NOTES, Notes
+from gateway.web.state import LOG, METRICS
+
+CLIENT_LEFT = 499
+
+
+@web.middleware
+async def access_log(request: web.Request, handler: Handler) -> web.StreamResponse:
+    notes = request[NOTES]
+    request.app[METRICS].request_started()
+    status = CLIENT_LEFT
+    try:
+        response = await handler(request)
+        status = response.status
+        return response
+    except asyncio.CancelledError:
+        notes.failure = notes.failure or "client_left"
+        raise
+    finally:
+        _finish(request, notes, status)
+
+
+def _finish(request: web.Request, notes: Notes, status: int) -> None:
+    seconds = perf_counter() - notes.started
+    route = route_template(request)
+    sent = request.writer.output_size
+    request.app[METRICS].request_finished(
+        route, request.method, status, seconds, request.content.total_bytes, sent
+    )
+    fields: dict[str, object] = {
+        "id": notes.request_id,
+        "method": request.method,
+        "route": route,
+        "status": status,
+        "bytes": sent,
+        "duration_ms": round(seconds * 1000, 2),
+        "backend": notes.backend,
+        "client": notes.client,
+    }
+    if notes.failure:
+        fields["failure"] = notes.failure
+    failed = status >= 500 or (status < 400 and notes.failure)
+    level = logging.WARNING if failed else logging.INFO
+    request.app[LOG].write(level, "request", fields)
+
+
+def route_template(request: web.Request) -> str:
+    """The path with its variables' names in place of their values."""
+    resource = request.match_info.route.resource
+    return "unmatched" if resource is None else resource.canonical

@@ -1,0 +1,70 @@
+"""For whoever operates the gateway: health, readiness, metrics, and the start page."""
+
+import asyncio
+from types import MappingProxyType
+
+import orjson
+from aiohttp import hdrs, web
+
+from gateway import __version__
+from gateway.telemetry.metrics import CONTENT_TYPE
+from gateway.web.scope import runtime_of, scope_of
+from gateway.web.state import LIFE, METRICS
+
+_HEADERS = MappingProxyType({hdrs.CACHE_CONTROL: "no-store"})
+_PAGE = """\
+dicomweb-gateway {version}
+
+DICOMweb (search, retrieve, store) is served at {base}
+
+  curl '{base}/studies?limit=5'
+
+Whether it is ready, and what is known of its archives: /readyz
+"""
+
+
+def add_operational_routes(app: web.Application, *, metrics: bool) -> None:
+    """/healthz, /readyz, the start page, and /metrics where it is enabled."""
+    app.router.add_get("/healthz", health)
+    app.router.add_get("/readyz", readiness)
+    app.router.add_get("/", start_page)
+    if metrics:
+        app.router.add_get("/metrics", show_metrics)
+
+
+async def health(request: web.Request) -> web.Response:
+    """200 as long as the event loop runs: restart the process when this fails."""
+    return _json(200, {"status": "ok"})
+
+
+async def readiness(request: web.Request) -> web.Response:
+    """200 when requests are welcome, 503 while draining.
+
+    A backend that is down is told, but does not make the gateway unready: every replica would
+    leave the balancer at once, the other backends with it, and instead of an error that says which
+    archive is missing clients would find nobody.
+    """
+    backends = runtime_of(request).backends.values()
+    draining = request.app[LIFE].draining
+    body = {
+        "status": "draining" if draining else "ready",
+        "backends": [{"name": each.name, "state": each.health.value} for each in backends],
+    }
+    return _json(503 if draining else 200, body)
+
+
+async def show_metrics(request: web.Request) -> web.Response:
+    """The Prometheus text of this process, or of all workers."""
+    text = await asyncio.to_thread(request.app[METRICS].render)
+    return web.Response(body=text, headers={**_HEADERS, hdrs.CONTENT_TYPE: CONTENT_TYPE})
+
+
+async def start_page(request: web.Request) -> web.Response:
+    """What this is and where to go on, for whoever opens the bare address."""
+    page = _PAGE.format(version=__version__, base=scope_of(request).public_base)
+    return web.Response(text=page, headers=_HEADERS)
+
+
+def _json(status: int, body: object) -> web.Response:
+    headers = {**_HEADERS, hdrs.CONTENT_TYPE: "application/json"}
+    return web.Response(status=status, body=orjson.dumps(body), headers=headers)
