@@ -30,7 +30,13 @@ _SOP_INSTANCE = "00081155"
 _WARNING_REASON = "00081196"
 _FAILURE_REASON = "00081197"
 
+_SEQUENCES = (FAILED_SOP_SEQUENCE, REFERENCED_SOP_SEQUENCE, OTHER_FAILURES_SEQUENCE)
 _SAYS_ALL_WERE_STORED = frozenset({200, 201, 204})
+# 413 too large, 429 and 503 busy, 507 full; 401 and 403 refused.
+_REASONS_OF_STATUS: Mapping[int, int] = {
+    **dict.fromkeys((413, 429, 503, 507), OUT_OF_RESOURCES),
+    **dict.fromkeys((401, 403), NOT_AUTHORISED),
+}
 
 Links = Callable[[Resource], str]
 """The gateway's public URL of a resource."""
@@ -108,6 +114,17 @@ class Sent(Protocol):
 
     @property
     def sop_class(self) -> str: ...
+
+
+def failure_reason(status: int) -> int:
+    """The Failure Reason for instances of which an archive's HTTP status is all that is known."""
+    return _REASONS_OF_STATUS.get(status, PROCESSING_FAILURE)
+
+
+def is_store_report(answer: object) -> bool:
+    """True if this can be a Store Instances Response Module, or a list that begins with one."""
+    first = answer[0] if isinstance(answer, list) and answer else answer
+    return isinstance(first, dict) and any(tag in first for tag in _SEQUENCES)
 
 
 def report_all_failed(sent: Sequence[Sent], reason: int) -> StoreReport:

@@ -12,6 +12,8 @@ from gateway.dicom.store_report import (
     FailedInstance,
     StoredInstance,
     StoreReport,
+    failure_reason,
+    is_store_report,
     parse_store_report,
     report_all_failed,
     report_without_a_body,
@@ -228,3 +230,26 @@ def test_any_other_status_without_a_body_stored_nothing_for_certain(status: int)
 def test_a_lost_batch_fails_with_its_reason() -> None:
     report = report_all_failed([Sent(instance(1)), Sent(instance(2))], OUT_OF_RESOURCES)
     assert report.failed == (failed(1, OUT_OF_RESOURCES), failed(2, OUT_OF_RESOURCES))
+
+
+@pytest.mark.parametrize(
+    ("status", "reason"),
+    [(413, 0xA700), (503, 0xA700), (507, 0xA700), (403, 0x0124), (400, 0x0110), (500, 0x0110)],
+)
+def test_a_status_tells_why_an_instance_was_not_stored(status: int, reason: int) -> None:
+    assert failure_reason(status) == reason
+
+
+@pytest.mark.parametrize(
+    ("answer", "is_report"),
+    [
+        ({"00081199": {"vr": "SQ"}}, True),
+        ([{"0008119A": {"vr": "SQ"}}], True),
+        ({"HttpError": "Bad Request", "HttpStatus": 400}, False),
+        ({"00081190": {"vr": "UR"}}, False),
+        ([], False),
+        ("stored", False),
+    ],
+)
+def test_an_error_document_is_no_store_report(answer: object, is_report: bool) -> None:
+    assert is_store_report(answer) is is_report

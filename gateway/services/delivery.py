@@ -1,0 +1,138 @@
+"""Whole instances on their way into an archive, batch after batch, and what became of them.
+
+While one batch is sent the next is received, and no more than that: an archive that is slow
+slows the client down. A batch that is complete goes on even if the client has gone away by then.
+"""
+
+import asyncio
+import logging
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+
+from gateway.dicom.store_report import (
+    FailedInstance,
+    StoreReport,
+    failure_reason,
+    report_all_failed,
+)
+from gateway.errors import BackendError, GatewayError
+from gateway.services.events import Events, InstanceStored, StudyChanged
+from gateway.services.incoming import IncomingInstance, StoreRequest
+from gateway.services.store_plan import StorePlan, StoreTarget
+
+_BATCH_BYTES = 64 * 1024 * 1024
+"""A batch of large instances is sent before it has as many of them as the archive likes."""
+
+# An archive that refused an instance has judged it, which a report tells and a status does not.
+_JUDGEMENTS = frozenset({400, 409, 413, 415, 422})
+
+_log = logging.getLogger(__name__)
+
+
+class Outcome:
+    """What became of each instance of one request, and why."""
+
+    def __init__(self) -> None:
+        self.report = StoreReport()
+        self._causes: list[GatewayError | None] = []
+
+    def add(self, report: StoreReport, cause: GatewayError | None = None) -> None:
+        """`cause` is what all failures of this report have in common, if it is an error."""
+        self.report = self.report.merge(report)
+        self._causes.extend(cause for _ in report.failed)
+
+    def fail(self, failure: FailedInstance, cause: GatewayError | None = None) -> None:
+        self.add(StoreReport(failed=(failure,)), cause)
+
+    @property
+    def is_empty(self) -> bool:
+        """Nothing has failed, and nothing has been sent yet."""
+        return not self.report.failed and not self.report.stored
+
+    def settle(self) -> StoreReport:
+        """The report; the error itself where nothing was stored and it is the only cause.
+
+        Whatever was stored is named, so that one stored instance makes the report the answer.
+        """
+        statuses = {None if cause is None else cause.status for cause in self._causes}
+        cause = self._causes[0] if self._causes else None
+        if self.report.stored or cause is None or len(statuses) > 1:
+            return self.report
+        raise cause
+
+
+@dataclass(slots=True)
+class Batch:
+    """Instances that go to the same targets in one request."""
+
+    plan: StorePlan
+    instances: list[IncomingInstance] = field(default_factory=list)
+
+    @property
+    def is_full(self) -> bool:
+        size = sum(instance.length for instance in self.instances)
+        return len(self.instances) >= self.plan.primary.batch or size >= _BATCH_BYTES
+
+
+class Delivery:
+    """Sends what it is handed, in order. One receiver hands over, `run` is a task beside it."""
+
+    def __init__(self, request: StoreRequest, outcome: Outcome, events: Events) -> None:
+        self._request = request
+        self._outcome = outcome
+        self._events = events
+        self._begun = asyncio.Semaphore(0)
+        self._batches: asyncio.Queue[Batch | None] = asyncio.Queue()
+
+    async def hand_over(self, batch: Batch) -> None:
+        """Returns once the batches before this one are through; it is sent in any case."""
+        self._batches.put_nowait(batch)
+        await self._begun.acquire()
+
+    def end(self, last: Batch | None) -> None:
+        """Nothing comes after `last`. Never waits, so that it may be said while being cancelled."""
+        if last is not None and last.instances:
+            self._batches.put_nowait(last)
+        self._batches.put_nowait(None)
+
+    async def run(self) -> None:
+        """Send batches until the end is told."""
+        while (batch := await self._batches.get()) is not None:
+            self._begun.release()
+            try:
+                await self._send(batch.plan.primary, batch.instances)
+            finally:
+                for instance in batch.instances:
+                    await instance.close()
+
+    async def _send(self, target: StoreTarget, instances: Sequence[IncomingInstance]) -> None:
+        try:
+            report = await target.backend.store(
+                instances, self._request.study, self._request.call.context
+            )
+        except GatewayError as error:
+            self._outcome.add(*_failed(instances, error))
+        except Exception as error:
+            # A fault of the gateway's own must not lose what is known of the other batches.
+            _log.error("A batch was not stored", exc_info=error)
+            internal = GatewayError(500, "An unexpected error; the log has it.", "internal")
+            self._outcome.add(*_failed(instances, internal))
+        else:
+            self._outcome.add(report)
+            self._publish(target, report)
+
+    def _publish(self, target: StoreTarget, report: StoreReport) -> None:
+        for stored in report.stored:
+            name = target.backend.name
+            self._events.publish(InstanceStored(name, stored.resource, stored.sop_class))
+        for study in dict.fromkeys(stored.resource.study for stored in report.stored):
+            self._events.publish(StudyChanged(study))
+
+
+def _failed(
+    instances: Sequence[IncomingInstance], error: GatewayError
+) -> tuple[StoreReport, GatewayError | None]:
+    """The report of a batch that failed as one, and its cause."""
+    status = error.upstream_status if isinstance(error, BackendError) else None
+    report = report_all_failed(instances, failure_reason(status or error.status))
+    return report, None if status in _JUDGEMENTS else error
