@@ -14,6 +14,7 @@ from typing import Self
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientTimeout
+from aiohttp.connector import Connection
 from yarl import URL
 
 from gateway import __version__
@@ -105,7 +106,7 @@ class HttpSession:
             _stop_first_byte_timer(response)
             yield Response(response, self._idle)
         finally:
-            response.close()
+            _leave(response)
 
     async def _answered(
         self, method: str, url: URL, headers: Mapping[str, str], body: Body | None
@@ -149,14 +150,42 @@ class HttpSession:
             auto_decompress=False,
             trust_env=False,
             read_bufsize=READ_SIZE,
+            request_class=_Request,
             middlewares=(_sent_once,),
         )
+
+
+class _Request(ClientRequest):
+    """A request that knows what it goes out on."""
+
+    transport: asyncio.Transport | None = None
+
+    async def send(self, conn: Connection) -> ClientResponse:
+        self.transport = conn.transport
+        return await super().send(conn)
 
 
 async def _sent_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Keeps the library from sending a request again by itself, PUT and DELETE included."""
     with before_the_answer():
-        return await handler(request)
+        try:
+            return await handler(request)
+        except BaseException:
+            _drop(request.transport if isinstance(request, _Request) else None)
+            raise
+
+
+def _leave(response: ClientResponse) -> None:
+    connection = response.connection
+    if connection is not None:
+        _drop(connection.transport)
+    response.close()
+
+
+def _drop(transport: asyncio.Transport | None) -> None:
+    """Closing in good order would first wait for the peer to take what is still to be sent."""
+    if transport is not None:
+        transport.abort()
 
 
 def _stop_first_byte_timer(response: ClientResponse) -> None:
