@@ -5,10 +5,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from gateway.backends.base import Part
-from gateway.dicom.explicit_little_endian import explicit_little_endian
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.negotiation import Acceptable, Action, Choice, choose
-from gateway.dicom.part10 import stored_transfer_syntax
+from gateway.dicom.part10 import Part10Error, explicit_little_endian, stored_transfer_syntax
 from gateway.dicom.resources import Level, Resource
 from gateway.errors import StreamBroken, not_acceptable, not_found
 from gateway.services.call import Call
@@ -71,5 +70,13 @@ async def _represent(
 def _as_chosen(part: Part, choice: Choice) -> Representation:
     media_type = MediaType(choice.media_type, (("transfer-syntax", choice.transfer_syntax),))
     if choice.action is Action.TO_EXPLICIT_LITTLE_ENDIAN:
-        return Representation(media_type, explicit_little_endian(part.chunks))
+        return Representation(media_type, _reencoded(part))
     return Representation(media_type, part.chunks, part.length)
+
+
+async def _reencoded(part: Part) -> AsyncIterator[bytes]:
+    try:
+        async for chunk in explicit_little_endian(part.chunks):
+            yield chunk
+    except Part10Error as error:
+        raise StreamBroken(502, "The archive sent a broken file.", "backend_answer") from error

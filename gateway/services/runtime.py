@@ -14,6 +14,7 @@ from gateway.services.metadata import RetrieveMetadata
 from gateway.services.plan import Planner
 from gateway.services.rendered import RetrieveRendered
 from gateway.services.search import Search
+from gateway.services.spool import Spool
 from gateway.services.store import StoreInstances
 from gateway.telemetry.metrics import Metrics
 
@@ -29,6 +30,7 @@ class Runtime:
     policy: Policy
     metrics: Metrics
     events: Events
+    spool: Spool
     planner: Planner
     search: Search
     metadata: RetrieveMetadata

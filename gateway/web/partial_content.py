@@ -1,7 +1,7 @@
 """Range requests (RFC 9110 14) on bodies that are the same each time.
 
 Where the length is known the body is cut as it streams; where it is not, it is spooled first,
-since a 206 must tell the length.
+since a 206 tells the length of the whole.
 """
 
 from collections.abc import AsyncIterator
@@ -11,17 +11,45 @@ from dataclasses import replace
 from aiohttp import hdrs, web
 
 from gateway.dicom.byte_range import parse_range, slice_chunks
-from gateway.services.spool import Spool, SpoolSettings
+from gateway.services.spool import Spool, SpooledBody
+from gateway.web.scope import runtime_of
 from gateway.web.writing import Body
 
 
 @asynccontextmanager
 async def as_asked(request: web.Request, body: Body) -> AsyncIterator[Body]:
     """The whole body, or the range of it that the request asks for; 416 outside of it."""
-    accepting = replace(body, headers=body.headers | {hdrs.ACCEPT_RANGES: "bytes"})
-    asked = request.headers.get(hdrs.RANGE)
+    body = replace(body, headers=body.headers | {hdrs.ACCEPT_RANGES: "bytes"})
+    header = request.headers.get(hdrs.RANGE)
     # Without validators no If-Range can match: the whole body is the answer (RFC 9110 13.1.5).
-    if asked is None or hdrs.IF_RANGE in request.headers or request.method != hdrs.METH_GET:
-        yield accepting
-        return
-    raise NotImplementedError
+    if header is None or hdrs.IF_RANGE in request.headers or request.method != hdrs.METH_GET:
+        yield body
+    elif body.length is not None:
+        yield _cut(body, header, body.length)
+    else:
+        async with _spooled(body, runtime_of(request).spool) as held:
+            whole = replace(body, chunks=held.chunks(), length=held.length)
+            yield _cut(whole, header, held.length)
+
+
+def _cut(body: Body, header: str, length: int) -> Body:
+    asked = parse_range(header, length)
+    if asked is None:
+        return body
+    start, stop = asked
+    return replace(
+        body,
+        chunks=slice_chunks(body.chunks, start, stop),
+        length=stop - start,
+        status=206,
+        headers=body.headers | {hdrs.CONTENT_RANGE: f"bytes {start}-{stop - 1}/{length}"},
+    )
+
+
+@asynccontextmanager
+async def _spooled(body: Body, spool: Spool) -> AsyncIterator[SpooledBody]:
+    async with spool.new() as held:
+        async for chunk in body.chunks:
+            await held.write(chunk)
+        await held.finish()
+        yield held
