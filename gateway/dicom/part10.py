@@ -1,13 +1,34 @@
-"""Streaming DICOM files (PS3.10 7): their header, and the way to explicit little endian."""
+"""Streaming DICOM files (PS3.10 7): what is known of an instance before its pixel data is read."""
 
+import asyncio
 from collections.abc import AsyncIterator
+from contextlib import aclosing
 from dataclasses import dataclass
 
 import pydicom
 
+from gateway.dicom.byte_streams import Lookahead, inflated
+from gateway.dicom.data_elements import (
+    SERIES_INSTANCE_UID,
+    SOP_CLASS_UID,
+    SOP_INSTANCE_UID,
+    STUDY_INSTANCE_UID,
+    Part10Error,
+)
+from gateway.dicom.file_meta import FileMeta, read_file_meta, stored_transfer_syntax
+from gateway.dicom.header_scan import HeaderScan
 
-class Part10Error(ValueError):
-    """Bytes that are not a DICOM file, or a file that is broken or cut."""
+__all__ = [
+    "Header",
+    "Part10Error",
+    "read_header",
+    "read_meta",
+    "scan_header",
+    "stored_transfer_syntax",
+]
+
+_INLINE = 256 * 1024
+"""Bytes of a header that are read on the event loop; what comes behind them is in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,7 +44,9 @@ class Header:
     series: str
     instance: str
     dataset: pydicom.Dataset
-    """What stands before the pixel data, without large values and without broken sequences."""
+    """What stands before the pixel data, without values of more than 64 KiB and without broken
+    sequences. Values are decoded when they are asked for, which may raise what pydicom raises.
+    """
 
 
 async def read_header(
@@ -31,21 +54,60 @@ async def read_header(
 ) -> tuple[Header, AsyncIterator[bytes]]:
     """The header of the file in `chunks`, and the whole file again from its first byte.
 
-    No more than about `limit` bytes are read ahead. Part10Error if this is no DICOM file, or if
-    its header up to the series UID does not fit into `limit`. Closing the returned iterator
-    closes `chunks`; on an error they are the caller's to close.
+    No more than about `limit` bytes are read ahead: where the UIDs are known by then, the header
+    ends there. Part10Error if this is no DICOM file, if it breaks or ends within its header, or
+    if its UIDs do not come within `limit`. Closing the returned iterator closes `chunks`; on an
+    error they are the caller's to close.
     """
-    raise NotImplementedError
+    ahead = Lookahead(chunks)
+    meta = await read_meta(ahead)
+    scan = HeaderScan(meta.encoding, limit=limit)
+    await scan_header(scan, ahead, meta)
+    header = Header(
+        transfer_syntax=meta.transfer_syntax,
+        sop_class=scan.uid(SOP_CLASS_UID),
+        study=scan.uid(STUDY_INSTANCE_UID),
+        series=scan.uid(SERIES_INSTANCE_UID),
+        instance=scan.uid(SOP_INSTANCE_UID),
+        dataset=scan.dataset(),
+    )
+    return header, ahead.rest()
 
 
-def explicit_little_endian(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The file in `chunks`, natively stored, as a file in 1.2.840.10008.1.2.1 (PS3.18 8.7.3).
+async def read_meta(ahead: Lookahead) -> FileMeta:
+    """The file meta information; Part10Error if this is no DICOM file."""
+    data = b""
+    at_end = False
+    async with aclosing(ahead.read()) as chunks:
+        while (meta := read_file_meta(data, at_end=at_end)) is None:
+            # Twice as much each time: tiny chunks do not cost more than large ones.
+            more = await _collect(chunks, len(data) + 1)
+            at_end = not more
+            data += more
+    return meta
 
-    Part10Error, also in mid-stream, if the file is broken, cut, or not natively stored.
-    """
-    raise NotImplementedError
+
+async def scan_header(scan: HeaderScan, ahead: Lookahead, meta: FileMeta) -> None:
+    """Feed the dataset behind `meta` to `scan` until it has enough."""
+    stored = ahead.read(meta.length)
+    dataset = inflated(stored) if meta.deflated else stored
+    async with aclosing(stored), aclosing(dataset):
+        async for data in dataset:
+            if scan.length + len(data) > _INLINE:
+                await asyncio.to_thread(scan.feed, data)
+            else:
+                scan.feed(data)
+            if scan.complete:
+                return
+    scan.close()
 
 
-def stored_transfer_syntax(first_bytes: bytes) -> str | None:
-    """The transfer syntax that the file's own meta information names, if 1-2 KiB show it."""
-    raise NotImplementedError
+async def _collect(chunks: AsyncIterator[bytes], size: int) -> bytes:
+    """At least `size` bytes, as long as there are so many."""
+    collected: list[bytes] = []
+    async for chunk in chunks:
+        collected.append(chunk)
+        size -= len(chunk)
+        if size <= 0:
+            break
+    return b"".join(collected)

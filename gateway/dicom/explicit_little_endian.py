@@ -1,0 +1,193 @@
+"""Native files re-encoded to explicit little endian, as they leave over the web (PS3.18 8.7.3).
+
+Heads are written anew, the bytes within numbers change their order where they have to, and all
+else is passed on as it came: no value is decoded, so that none is changed, and a file of any size
+passes in constant memory.
+
+What changes beside the heads: sequences and items that tell their length get delimiters instead,
+since that length changes before its end is known; group lengths, which would be wrong and are
+retired (PS3.5 7.2), are left out.
+"""
+
+import asyncio
+from array import array
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from gateway.dicom.byte_streams import Lookahead, Rest, close_source, inflated
+from gateway.dicom.data_elements import (
+    ITEM,
+    ITEM_END,
+    PIXEL_DATA,
+    PIXEL_REPRESENTATION,
+    SEQUENCE_END,
+    UNDEFINED,
+    Element,
+    Encoding,
+    Part10Error,
+    write_delimiter,
+    write_head,
+)
+from gateway.dicom.dataset_scanner import DatasetScanner, Kind, Reading
+from gateway.dicom.file_meta import FileMeta
+from gateway.dicom.header_scan import HeaderScan
+from gateway.dicom.implicit_vr import implicit_vr, swapped_bytes
+from gateway.dicom.part10 import read_meta, scan_header
+from gateway.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN, known
+from gateway.dicom.transfer_syntaxes import Kind as SyntaxKind
+
+_LOOKED_AHEAD = 1024 * 1024
+"""Bytes in which PixelRepresentation is looked for, since elements before it may depend on it."""
+_INLINE = 256 * 1024
+"""Bytes of elements that are walked on the event loop; those behind them are in a thread."""
+
+_NUMBERS = {2: "H", 4: "I", 8: "Q"}
+"""Type codes of the array module by bytes of a number."""
+
+
+async def explicit_little_endian(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
+    """The file in `chunks`, natively stored, as a file in 1.2.840.10008.1.2.1.
+
+    One that is stored so already passes as it is. Part10Error, also in mid-stream, if the file
+    is broken, cut, or not natively stored. Closing this closes `chunks`.
+    """
+    try:
+        ahead = Lookahead(chunks)
+        meta = await read_meta(ahead)
+        if meta.guessed or known(meta.transfer_syntax).kind is not SyntaxKind.NATIVE:
+            raise Part10Error("the file is not stored in a native transfer syntax")
+        as_stored = meta.transfer_syntax == EXPLICIT_LITTLE_ENDIAN
+        yield meta.data if as_stored else meta.rewritten(EXPLICIT_LITTLE_ENDIAN)
+        async with aclosing(_dataset(ahead, meta, as_stored)) as dataset:
+            async for chunk in dataset:
+                if chunk:
+                    yield chunk
+    finally:
+        await close_source(chunks)
+
+
+def _dataset(
+    ahead: Lookahead, meta: FileMeta, as_stored: bool
+) -> Rest | AsyncGenerator[bytes, None]:
+    if as_stored:
+        return ahead.rest(meta.length)
+    if meta.deflated:
+        return inflated(ahead.rest(meta.length))
+    return _reencoded(ahead, meta)
+
+
+async def _reencoded(ahead: Lookahead, meta: FileMeta) -> AsyncGenerator[bytes, None]:
+    encoder = _Reencoder(meta.encoding, signed=await _is_signed(ahead, meta))
+    walked = 0
+    async for chunk in ahead.rest(meta.length):
+        has_heads = encoder.bytes_left < len(chunk)
+        walked += len(chunk) if has_heads else 0
+        if has_heads and walked > _INLINE:
+            yield await asyncio.to_thread(encoder.feed, chunk)
+        else:
+            yield encoder.feed(chunk)
+    yield encoder.close()
+
+
+async def _is_signed(ahead: Lookahead, meta: FileMeta) -> bool:
+    scan = HeaderScan(
+        meta.encoding, limit=_LOOKED_AHEAD, needed=None, until=PIXEL_REPRESENTATION + 1
+    )
+    await scan_header(scan, ahead, meta)
+    return any(scan.value(PIXEL_REPRESENTATION))
+
+
+class _Reencoder:
+    """Sans-IO: fed with a dataset in implicit VR or big endian, answers with the same in explicit
+    little endian. Errors are Part10Error."""
+
+    def __init__(self, encoding: Encoding, *, signed: bool) -> None:
+        self._scanner = DatasetScanner(encoding, self)
+        self._out: list[bytes] = []
+        self._tag = 0
+        self._signed = [signed]
+        """PixelRepresentation of the dataset and, as far as they have their own, its items."""
+        self._swapped = 1
+        """Bytes of a number of the value that is passed on, if their order changes."""
+        self._cut_number = b""
+
+    @property
+    def bytes_left(self) -> int:
+        """Bytes of a value that are still to come: as many are passed on with little work."""
+        return self._scanner.bytes_left
+
+    def feed(self, data: bytes) -> bytes:
+        """What of the dataset can be written with `data`; perhaps nothing."""
+        self._scanner.feed(data)
+        return self._take()
+
+    def close(self) -> bytes:
+        """The end of the dataset."""
+        self._scanner.close()
+        self._end_value()
+        return self._take()
+
+    def _take(self) -> bytes:
+        out = b"".join(self._out)
+        self._out.clear()
+        return out
+
+    def on_element(self, element: Element, encoding: Encoding, depth: int, offset: int) -> Reading:
+        self._end_value()
+        self._tag = element.tag
+        if _is_group_length(element):
+            return Reading.VALUE
+        if element.tag == PIXEL_REPRESENTATION:
+            self._signed[-1] = False
+        vr = self._vr(element)
+        if vr == b"SQ" and element.length:
+            self._out.append(write_head(element.tag, vr, UNDEFINED))
+            return Reading.ITEMS
+        self._out.append(write_head(element.tag, vr, element.length))
+        self._swapped = swapped_bytes(vr) if encoding.big_endian else 1
+        return Reading.VALUE
+
+    def on_value(self, piece: bytes) -> None:
+        if self._tag & 0xFFFF == 0:
+            return
+        if self._tag == PIXEL_REPRESENTATION:
+            self._signed[-1] |= any(piece)
+        self._out.append(piece if self._swapped == 1 else self._swap(piece))
+
+    def on_begin(self, kind: Kind, length: int) -> None:
+        self._signed.append(self._signed[-1])
+        self._out.append(write_delimiter(ITEM, UNDEFINED))
+
+    def on_end(self, kind: Kind, offset: int) -> None:
+        self._end_value()
+        if kind is Kind.DATASET:
+            self._signed.pop()
+        self._out.append(write_delimiter(ITEM_END if kind is Kind.DATASET else SEQUENCE_END))
+
+    def _vr(self, element: Element) -> bytes:
+        if element.length != UNDEFINED:
+            signed = self._signed[-1]
+            return element.vr or implicit_vr(element.tag, element.length, signed=signed)
+        if element.vr not in (b"SQ", b"UN", b"") or element.tag == PIXEL_DATA:
+            raise Part10Error("pixel data is encapsulated in a native transfer syntax")
+        return b"SQ"
+
+    def _swap(self, piece: bytes) -> bytes:
+        piece = self._cut_number + piece
+        whole = len(piece) - len(piece) % self._swapped
+        self._cut_number = piece[whole:]
+        numbers = array(_NUMBERS[self._swapped], piece[:whole])
+        numbers.byteswap()
+        return numbers.tobytes()
+
+    def _end_value(self) -> None:
+        """A value that is no multiple of its numbers keeps its odd bytes as they are."""
+        if self._cut_number:
+            self._out.append(self._cut_number)
+            self._cut_number = b""
+
+
+def _is_group_length(element: Element) -> bool:
+    if element.tag & 0xFFFF == 0 and element.length == UNDEFINED:
+        raise Part10Error("a group length has none itself")
+    return element.tag & 0xFFFF == 0

@@ -1,0 +1,160 @@
+"""File meta information (PS3.10 7.1): found, read and written with another transfer syntax."""
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from gateway.dicom.data_elements import (
+    EXPLICIT_LITTLE,
+    TRANSFER_SYNTAX_UID,
+    Element,
+    Encoding,
+    Part10Error,
+    is_vr,
+    read_head,
+    write_head,
+)
+from gateway.dicom.transfer_syntaxes import (
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    IMPLICIT_LITTLE_ENDIAN,
+    known,
+)
+
+MAX_LENGTH = 256 * 1024
+"""Bytes of preamble and meta information; a few hundred are usual."""
+
+_PREAMBLE = 128
+_PREFIX = b"DICM"
+_META_GROUP = b"\x02\x00"
+_GROUP_LENGTH = 0x00020000
+
+
+class _MetaElement(NamedTuple):
+    head: Element
+    start: int
+    value: int
+    stop: int
+
+
+@dataclass(frozen=True, slots=True)
+class FileMeta:
+    """What a file says of itself; a file without meta information is `guessed`."""
+
+    transfer_syntax: str
+    length: int
+    """Bytes before the dataset."""
+    data: bytes
+    """Those bytes."""
+    guessed: bool = False
+
+    @property
+    def encoding(self) -> Encoding:
+        """How the dataset is written once it is inflated."""
+        syntax = known(self.transfer_syntax)
+        return Encoding(syntax.implicit, syntax.big_endian)
+
+    @property
+    def deflated(self) -> bool:
+        return known(self.transfer_syntax).deflated
+
+    def rewritten(self, transfer_syntax: str) -> bytes:
+        """Preamble and meta information as they are, but for the syntax and the group length."""
+        kept = [
+            _transfer_syntax_element(transfer_syntax)
+            if each.head.tag == TRANSFER_SYNTAX_UID
+            else self.data[each.start : each.stop]
+            for each in _elements(self.data, _first_element(self.data))
+            if each.head.tag != _GROUP_LENGTH
+        ]
+        group_length = sum(map(len, kept)).to_bytes(4, "little")
+        preamble = self.data[:_PREAMBLE] if self.data[_PREAMBLE:].startswith(_PREFIX) else b""
+        head = write_head(_GROUP_LENGTH, b"UL", 4)
+        return b"".join((preamble.ljust(_PREAMBLE, b"\0"), _PREFIX, head, group_length, *kept))
+
+
+def read_file_meta(data: bytes, *, at_end: bool) -> FileMeta | None:
+    """The meta information that a file begins with; None if more of it is needed.
+
+    Taken are also files without a preamble, and datasets without meta information whose native
+    encoding is plain from their first element: archives store them. Meta information without a
+    transfer syntax is refused: what the pixel data is then encoded in cannot be known.
+    """
+    if len(data) < _PREAMBLE + len(_PREFIX) and not at_end:
+        return None
+    start = _first_element(data)
+    if start == 0 and not data.startswith(_META_GROUP):
+        return FileMeta(_guess(data), 0, b"", guessed=True)
+    syntax, stop, declared = _walk(data, start)
+    is_followed = len(data) >= stop + 2 and not data.startswith(_META_GROUP, stop)
+    if not (is_followed or stop == declared or (at_end and stop == len(data))):
+        if at_end or len(data) > MAX_LENGTH:
+            raise Part10Error("the file meta information is cut or too long")
+        return None
+    if not syntax:
+        raise Part10Error("the file meta information names no transfer syntax")
+    return FileMeta(syntax, stop, data[:stop])
+
+
+def stored_transfer_syntax(first_bytes: bytes) -> str | None:
+    """The transfer syntax that a file's meta information names, if these bytes of it show it."""
+    for each in _elements(first_bytes, _first_element(first_bytes)):
+        if each.head.tag == TRANSFER_SYNTAX_UID:
+            return _text(first_bytes, each) or None
+    return None
+
+
+def _first_element(data: bytes) -> int:
+    for start in (_PREAMBLE, 0):
+        if data.startswith(_PREFIX, start):
+            return start + len(_PREFIX)
+    return 0
+
+
+def _walk(data: bytes, start: int) -> tuple[str, int, int]:
+    """The transfer syntax, or an empty one; where the whole elements of group 0002 end; and
+    where the group length says so, if it is to be trusted.
+
+    That is for a deflated dataset only, which may begin with any bytes: group lengths are
+    often wrong.
+    """
+    syntax, stop, declared = "", start, -1
+    for each in _elements(data, start):
+        if each.start == declared and known(syntax).deflated:
+            break
+        if each.head.tag == _GROUP_LENGTH:
+            declared = each.stop + int.from_bytes(data[each.value : each.stop], "little")
+        elif each.head.tag == TRANSFER_SYNTAX_UID:
+            syntax = _text(data, each)
+        stop = each.stop
+    return syntax, stop, declared if known(syntax).deflated else -1
+
+
+def _elements(data: bytes, start: int) -> Iterator[_MetaElement]:
+    """The elements of group 0002 that `data` holds whole; meta is explicit little endian."""
+    while head := read_head(EXPLICIT_LITTLE, data, start):
+        value = start + head.size
+        if head.tag >> 16 != 2 or value + head.length > len(data):
+            return
+        yield _MetaElement(head, start, value, value + head.length)
+        start = value + head.length
+
+
+def _text(data: bytes, element: _MetaElement) -> str:
+    return data[element.value : element.stop].decode("latin-1").strip("\0 ")
+
+
+def _transfer_syntax_element(uid: str) -> bytes:
+    value = uid.encode("ascii")
+    value += b"\0" * (len(value) % 2)
+    return write_head(TRANSFER_SYNTAX_UID, b"UI", len(value)) + value
+
+
+def _guess(data: bytes) -> str:
+    """The native syntax of a dataset without meta information, which begins with group 0008."""
+    explicit = is_vr(data[4:6])
+    if data.startswith(b"\x08\x00") and (explicit or data[6:8] == b"\0\0"):
+        return EXPLICIT_LITTLE_ENDIAN if explicit else IMPLICIT_LITTLE_ENDIAN
+    if data.startswith(b"\x00\x08") and explicit:
+        return EXPLICIT_BIG_ENDIAN
+    raise Part10Error("this is no DICOM file")
