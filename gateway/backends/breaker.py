@@ -7,21 +7,14 @@ that opens such a series would close the archive for everybody.
 
 from collections.abc import Callable
 from datetime import timedelta
-from enum import StrEnum
 
 from gateway.errors import BackendError
-
-
-class State(StrEnum):
-    """Closed lets requests through, open none, half open a single probe."""
-
-    CLOSED = "closed"
-    OPEN = "open"
-    HALF_OPEN = "half_open"
+from gateway.telemetry.metrics import BreakerState
 
 
 class Breaker:
-    """Opens after `failures` in a row; after `open_for` one request probes whether to close.
+    """Opens after `failures` in a row; after `open_for`, half open, one request probes whether to
+    close.
 
     `clock` gives seconds that never go back.
     """
@@ -32,7 +25,7 @@ class Breaker:
         failures: int,
         open_for: timedelta,
         clock: Callable[[], float],
-        on_change: Callable[[State], None] = lambda state: None,
+        on_change: Callable[[BreakerState], None] = lambda state: None,
     ) -> None:
         self._backend = backend
         self._limit = failures
@@ -41,12 +34,12 @@ class Breaker:
         self._on_change = on_change
         self._failed = 0
         self._probe_at = 0.0
-        self.state = State.CLOSED
+        self.state = BreakerState.CLOSED
 
     def check(self) -> None:
         """BackendError 503 while nothing is let through; a probe is not begun."""
         wait = self._probe_at - self._clock()
-        if self.state is State.HALF_OPEN or (self.state is State.OPEN and wait > 0):
+        if self.state is BreakerState.HALF_OPEN or (self.state is BreakerState.OPEN and wait > 0):
             raise BackendError(
                 503,
                 "The archive has failed repeatedly and is left alone for a while.",
@@ -58,18 +51,18 @@ class Breaker:
     def enter(self) -> "Passage":
         """Let one request through, or BackendError 503. Its end must be told to the passage."""
         self.check()
-        probe = self.state is State.OPEN
+        probe = self.state is BreakerState.OPEN
         if probe:
-            self._turn(State.HALF_OPEN)
+            self._turn(BreakerState.HALF_OPEN)
         return Passage(self, probe)
 
     def settle(self, failed: bool | None, probe: bool) -> None:
         """How a request ended: None if it was given up before it could show anything."""
-        if self.state is State.CLOSED:
+        if self.state is BreakerState.CLOSED:
             self._count(failed)
         elif probe and failed is not None and not failed:
             self._failed = 0
-            self._turn(State.CLOSED)
+            self._turn(BreakerState.CLOSED)
         elif probe:
             # A probe that was given up leaves the next request to try, at once.
             self._open(0 if failed is None else self._open_for)
@@ -83,9 +76,9 @@ class Breaker:
 
     def _open(self, seconds: float) -> None:
         self._probe_at = self._clock() + seconds
-        self._turn(State.OPEN)
+        self._turn(BreakerState.OPEN)
 
-    def _turn(self, state: State) -> None:
+    def _turn(self, state: BreakerState) -> None:
         self.state = state
         self._on_change(state)
 

@@ -4,11 +4,12 @@ Nothing is ever asked of an archive only to find out; with `auto` its rendering,
 zip stay unused.
 """
 
-from collections.abc import Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass, field, fields
 
 from gateway.backends.base import Capabilities
 from gateway.backends.refusals import Refusals
+from gateway.backends.simpler_search import FUZZY_REFUSED, INCLUDE_ALL_REFUSED
 
 CAPABILITIES = frozenset(item.name for item in fields(Capabilities))
 """The names that `capabilities` may list."""
@@ -33,6 +34,17 @@ def configured(names: Sequence[str] | None) -> Capabilities:
     if names is None:
         return Capabilities()
     return Capabilities(**{name: name in names for name in CAPABILITIES})
+
+
+def beginner(capabilities: Capabilities) -> Learned:
+    """What is known before the first answer: what the operator left out of the list."""
+    never: dict[Hashable, bool | None] = {
+        INCLUDE_ALL_REFUSED: capabilities.includefield_all,
+        FUZZY_REFUSED: capabilities.fuzzymatching,
+    }
+    return Learned(
+        refusals=Refusals(frozenset(what for what, may in never.items() if may is False))
+    )
 
 
 def with_learned(capabilities: Capabilities, learned: Learned) -> Capabilities:

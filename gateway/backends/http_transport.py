@@ -26,7 +26,6 @@ from gateway.net.failures import NoAnswer
 from gateway.net.http_session import HttpSession, Response
 from gateway.net.request_body import Body
 from gateway.net.urls import join
-from gateway.telemetry.logging import write_event
 from gateway.telemetry.metrics import Metrics
 
 _MAX_SKIPPED = 64 * 1024
@@ -46,7 +45,7 @@ class Peer:
     name: str
     url: str
     search_timeout: timedelta
-    headers: Mapping[str, str] = field(default=_NO_HEADERS, repr=False)
+    headers: Mapping[str, str] = field(default_factory=dict, repr=False)
 
 
 class HttpTransport:
@@ -148,8 +147,7 @@ class HttpTransport:
             forwards=self._credentials.forwards,
             now=datetime.now(UTC),
         )
-        fields = {"backend": self.backend, "upstream_status": response.status}
-        write_event(_log, logging.DEBUG, "The archive gave no success", fields)
+        _log.debug("backend %s answered %d", self.backend, response.status)
         return error
 
     def _answer(self, response: Response, url: str) -> "HttpAnswer":

@@ -1,0 +1,72 @@
+"""The Accept values that archives are asked with, the standard's own first (PS3.18 8.7).
+
+`transfer-syntax=*` asks for what is stored: an archive is not to transcode. Old ones refuse the
+parameter, or the multipart form, so each list ends with what hardly any refuses. Which one an
+archive took is remembered and asked first from then on.
+"""
+
+from collections.abc import AsyncIterator, Callable, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+
+from gateway.backends.capabilities import Learned
+from gateway.backends.transport import Answer
+from gateway.errors import BackendRefused
+
+_ANYTHING = "*/*"
+_OCTETS = (
+    'multipart/related; type="application/octet-stream"; transfer-syntax=*',
+    'multipart/related; type="application/octet-stream"',
+)
+_FILES = (
+    'multipart/related; type="application/dicom"; transfer-syntax=*',
+    'multipart/related; type="application/dicom"',
+)
+
+FORMS: dict[str, tuple[str, ...]] = {
+    "metadata": ("application/dicom+json", "application/json", _ANYTHING),
+    # The bare form is of one instance only (10.4.4).
+    "instance": (*_FILES, "application/dicom; transfer-syntax=*", "application/dicom", _ANYTHING),
+    "instances": (*_FILES, _ANYTHING),
+    "frame": (*_OCTETS, "application/octet-stream; transfer-syntax=*", _ANYTHING),
+    "frames": (*_OCTETS, _ANYTHING),
+    "bulkdata": (*_OCTETS, "application/octet-stream", _ANYTHING),
+}
+
+
+@asynccontextmanager
+async def first_taken(
+    operation: str,
+    ask: Callable[[str], AbstractAsyncContextManager[Answer]],
+    learned: Learned,
+) -> AsyncIterator[Answer]:
+    """The first answer that is no refusal. BackendRefused, as 502 or 501, if all are refused."""
+    forms = FORMS[operation]
+    refusals: list[BackendRefused] = []
+    async with AsyncExitStack() as stack:
+        for number in _in_order(forms, learned.forms.get(operation, 0)):
+            try:
+                answer = await stack.enter_async_context(ask(forms[number]))
+            except BackendRefused as refusal:
+                refusals.append(refusal)
+                continue
+            learned.forms[operation] = number
+            yield answer
+            return
+    raise _exhausted(refusals)
+
+
+def _in_order(forms: Sequence[str], preferred: int) -> list[int]:
+    return [preferred, *(number for number in range(len(forms)) if number != preferred)]
+
+
+def _exhausted(refusals: Sequence[BackendRefused]) -> BackendRefused:
+    """What the client asked was right, so that it is not told 400 or 406."""
+    first = refusals[0]
+    status = 501 if all(each.upstream_status == 501 for each in refusals) else 502
+    return BackendRefused(
+        status,
+        "The archive does not give this in any form that the gateway knows.",
+        "backend_refused",
+        backend=first.backend,
+        upstream_status=first.upstream_status,
+    )

@@ -1,0 +1,123 @@
+"""Answers read as parts, whichever of the two forms an archive chose (PS3.18 8.6.1)."""
+
+from collections.abc import AsyncGenerator, AsyncIterator
+from contextlib import aclosing
+
+from gateway.backends.base import Part
+from gateway.backends.transport import Answer
+from gateway.dicom.media_types import MediaType
+from gateway.dicom.multipart import BodyPart, MultipartError, boundary_of, read_parts
+from gateway.dicom.uids import is_uid
+from gateway.errors import StreamBroken
+
+_OCTETS = "application/octet-stream"
+_SYNTAX = "transfer-syntax"
+
+
+def is_multipart(answer: Answer) -> bool:
+    return _media_type(answer.headers.get("content-type")).essence.startswith("multipart/")
+
+
+async def parts_of(answer: Answer) -> AsyncGenerator[Part, None]:
+    """Each part as the archive labelled it; a body that is not multipart is one part.
+
+    StreamBroken, from here or from a part's chunks, for a body that is damaged or cut.
+    """
+    whole = _media_type(answer.headers.get("content-type"))
+    if is_multipart(answer):
+        async with aclosing(_parts(answer, whole)) as parts:
+            async for part in parts:
+                yield part
+    elif answer.status != 204 and answer.length != 0:
+        location = answer.headers.get("content-location")
+        yield Part(label(whole, whole), answer.chunks(), answer.length, location)
+
+
+async def exactly(count: int, parts: AsyncIterator[Part]) -> AsyncIterator[Part]:
+    """The parts, of which there must be `count`: StreamBroken for one too few or too many.
+
+    The last chunk of the last part is held back until the body's end is seen, so that nobody
+    takes a part for the whole when it is not.
+    """
+    for number in range(1, count + 1):
+        part = await anext(parts, None)
+        if part is None:
+            raise _broken("The archive sent too few parts.")
+        if number == count:
+            chunks = _until_nothing_follows(part.chunks, parts)
+            part = Part(part.media_type, chunks, part.length, part.location)
+        yield part
+
+
+async def to_the_end(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """The chunks, with what is wrong with the multipart body as StreamBroken."""
+    try:
+        async for chunk in chunks:
+            yield chunk
+    except MultipartError as error:
+        raise _broken("The archive's answer is no proper multipart body.") from error
+
+
+def label(own: MediaType, whole: MediaType) -> MediaType:
+    """A part's media type with its concrete transfer syntax, or without one if none is certain.
+
+    Archives also write it into the head of the whole answer, where it counts if it is the only
+    one there; and some say `*`, which is no syntax.
+    """
+    named = [own.get(_SYNTAX), *(whole.get_all(_SYNTAX) if _says_one(whole) else ())]
+    syntax = next((uid for uid in named if uid and is_uid(uid)), None)
+    bare = own.without(_SYNTAX)
+    return MediaType(bare.essence, (*bare.parameters, (_SYNTAX, syntax))) if syntax else bare
+
+
+async def _parts(answer: Answer, whole: MediaType) -> AsyncGenerator[Part, None]:
+    try:
+        boundary = boundary_of(whole)
+        async with aclosing(read_parts(answer.chunks(), boundary)) as parts:
+            async for part in parts:
+                yield _part(part, whole)
+    except MultipartError as error:
+        raise _broken("The archive's answer is no proper multipart body.") from error
+    except ValueError as error:
+        raise _broken("The archive's answer names no boundary.") from error
+
+
+def _part(part: BodyPart, whole: MediaType) -> Part:
+    said = part.headers.get("content-type")
+    own = _media_type(said) if said else MediaType(whole.get("type") or _OCTETS)
+    length = part.headers.get("content-length", "")
+    return Part(
+        label(own, whole),
+        to_the_end(part.chunks),
+        int(length) if length.isdecimal() else None,
+        part.headers.get("content-location"),
+    )
+
+
+async def _until_nothing_follows(
+    chunks: AsyncIterator[bytes], parts: AsyncIterator[Part]
+) -> AsyncIterator[bytes]:
+    held: bytes | None = None
+    async for chunk in chunks:
+        if held is not None:
+            yield held
+        held = chunk
+    if await anext(parts, None) is not None:
+        raise _broken("The archive sent more parts than were asked for.")
+    if held is not None:
+        yield held
+
+
+def _says_one(whole: MediaType) -> bool:
+    return len(set(whole.get_all(_SYNTAX))) == 1
+
+
+def _media_type(text: str | None) -> MediaType:
+    try:
+        return MediaType.parse(text or _OCTETS)
+    except ValueError:
+        return MediaType(_OCTETS)
+
+
+def _broken(message: str) -> StreamBroken:
+    return StreamBroken(502, message, "backend_answer")

@@ -1,0 +1,154 @@
+"""Frames of a `dicomweb` backend (PS3.18 10.4.1.1.6): each as stored, in the order asked.
+
+Archives are trusted with ascending lists alone. One that sorts what it was asked for gives no sign
+of it, and the frames of `3,1` would be taken for one another; so such a list is asked in runs.
+"""
+
+import re
+from collections import deque
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from functools import partial
+from itertools import pairwise
+
+from gateway.backends.accept_forms import first_taken
+from gateway.backends.answer_parts import exactly, is_multipart, parts_of
+from gateway.backends.base import CallContext, Part
+from gateway.backends.capabilities import Learned
+from gateway.backends.dicomweb_retrieve import DicomWebRetrieve
+from gateway.backends.transport import Answer, Transport
+from gateway.dicom.resources import Dataset, Resource
+from gateway.errors import BackendError, BackendNotFound, BackendRefused, StreamBroken
+
+Run = tuple[int, ...]
+"""Frame numbers of one request, from 1."""
+
+_NUMBER_OF_FRAMES, _ROWS = "00280008", "00280010"
+_FAILED = 500
+_LOCATION = re.compile(r".*/frames/([0-9]{1,9})/?(?:[?#].*)?", re.DOTALL)
+
+
+class DicomWebFrames:
+    """Frames of one archive."""
+
+    def __init__(self, transport: Transport, learned: Learned, retrieve: DicomWebRetrieve) -> None:
+        self._transport = transport
+        self._learned = learned
+        self._retrieve = retrieve
+
+    @asynccontextmanager
+    async def frames(
+        self, instance: Resource, frames: Run, context: CallContext
+    ) -> AsyncIterator[AsyncIterator[Part]]:
+        """A part a frame. BackendNotFound if the instance has no such frame."""
+        async with aclosing(self._frames(instance, frames, context)) as parts:
+            yield parts
+
+    async def _frames(
+        self, instance: Resource, frames: Run, context: CallContext
+    ) -> AsyncGenerator[Part, None]:
+        given = False
+        try:
+            async with aclosing(self._in_runs(instance, frames, context)) as parts:
+                async for part in parts:
+                    given = True
+                    yield part
+        except BackendError as error:
+            if not given:
+                raise
+            raise StreamBroken(error.status, error.public_message, error.category) from error
+
+    async def _in_runs(
+        self, instance: Resource, frames: Run, context: CallContext
+    ) -> AsyncGenerator[Part, None]:
+        runs = deque(ascending_runs(frames) if self._learned.frame_lists else _single(frames))
+        if len(runs) > 1:
+            # The last of them must not be found missing when the first has been sent already.
+            await self._look_up(instance, frames, context)
+        while runs:
+            run = runs.popleft()
+            async with AsyncExitStack() as stack:
+                answer = await self._opened(stack, instance, run, context)
+                if answer is None:
+                    self._learned.frame_lists = False
+                    runs.extendleft(reversed(_single(run)))
+                    continue
+                async for part in exactly(len(run), _located(run, parts_of(answer))):
+                    yield part
+
+    async def _opened(
+        self, stack: AsyncExitStack, instance: Resource, run: Run, context: CallContext
+    ) -> Answer | None:
+        """The answer to one run; None if the archive takes no lists."""
+        ask = partial(self._ask, instance, run, context)
+        operation = "frame" if len(run) == 1 else "frames"
+        try:
+            answer = await stack.enter_async_context(first_taken(operation, ask, self._learned))
+        except BackendError as error:
+            if not isinstance(error, BackendRefused) and error.upstream_status != _FAILED:
+                raise
+            await self._look_up(instance, run, context)
+            if len(run) == 1:
+                raise
+            return None
+        return answer if len(run) == 1 or is_multipart(answer) else None
+
+    def _ask(
+        self, instance: Resource, run: Run, context: CallContext, accept: str
+    ) -> AbstractAsyncContextManager[Answer]:
+        path = f"{instance.path}/frames/{','.join(map(str, run))}"
+        return self._transport.request("GET", path, headers={"Accept": accept}, context=context)
+
+    async def _look_up(self, instance: Resource, frames: Run, context: CallContext) -> None:
+        """BackendNotFound if the instance, or one of its frames, is not there.
+
+        Archives answer 400 or 500 for that too. What cannot be found out proves nothing.
+        """
+        try:
+            async with self._retrieve.metadata(instance, context) as datasets:
+                dataset = await anext(datasets, None)
+        except BackendNotFound:
+            raise
+        except (BackendError, StreamBroken):
+            return
+        if dataset is None or max(frames) > number_of_frames(dataset):
+            raise BackendNotFound(
+                404, "There is no such frame.", "not_found", backend=self._transport.backend
+            )
+
+
+def ascending_runs(frames: Run) -> list[Run]:
+    """The frames cut wherever the next is not greater: 1,2,5,3 is 1,2,5 and 3."""
+    cuts = [0, *(n for n, (a, b) in enumerate(pairwise(frames), 1) if b <= a), len(frames)]
+    return [frames[start:end] for start, end in pairwise(cuts)]
+
+
+def number_of_frames(dataset: Dataset) -> int:
+    """How many frames an instance has: one unless it says, none if it is no image."""
+    said = str(_value(dataset, _NUMBER_OF_FRAMES)).strip()
+    if said.isdecimal():
+        return int(said)
+    return 0 if _value(dataset, _ROWS) is None else 1
+
+
+def _value(dataset: Dataset, tag: str) -> object:
+    """An attribute's only value, in a dataset that nobody has checked."""
+    attribute: object = dataset.get(tag)
+    values = attribute.get("Value") if isinstance(attribute, dict) else None
+    return values[0] if isinstance(values, list) and len(values) == 1 else None
+
+
+async def _located(run: Run, parts: AsyncGenerator[Part, None]) -> AsyncIterator[Part]:
+    """The parts, unless one says itself that it is another frame than the one in its place."""
+    numbers = iter(run)
+    async with aclosing(parts):
+        async for part in parts:
+            expected = next(numbers, None)
+            named = _LOCATION.fullmatch(part.location or "")
+            if named is not None and int(named[1]) != expected:
+                raise StreamBroken(502, "The archive sent another frame.", "backend_answer")
+            yield part
+
+
+def _single(frames: Sequence[int]) -> list[Run]:
+    return [(number,) for number in frames]
