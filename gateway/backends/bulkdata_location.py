@@ -19,7 +19,7 @@ _INSTANCE = re.compile(
     r"studies/(?P<study>[0-9.]+)/series/(?P<series>[0-9.]+)/instances/(?P<instance>[0-9.]+)/."
 )
 _STUDY = re.compile(
-    r"studies/(?P<study>[^/?]+)(?:/series/(?P<series>[^/?]+))?(?:/instances/(?P<instance>[^/?]+))?"
+    r"(?:.*/)?studies/(?P<study>[^/?]+)(?:/series/(?P<series>[^/?]+))?(?:/instances/(?P<instance>[^/?]+))?"
 )
 _PORTS = {"http": 80, "https": 443}
 _NOT_A_NAME = frozenset({"", ".", ".."})
