@@ -19,7 +19,7 @@ _INSTANCE = re.compile(
     r"studies/(?P<study>[0-9.]+)/series/(?P<series>[0-9.]+)/instances/(?P<instance>[0-9.]+)/."
 )
 _STUDY = re.compile(
-    r"(?:.*/)?studies/(?P<study>[^/?]+)(?:/series/(?P<series>[^/?]+))?(?:/instances/(?P<instance>[^/?]+))?"
+    r"(?:^|/)studies/(?P<study>[^/]+)(?:/series/(?P<series>[^/]+))?(?:/instances/(?P<instance>[^/]+))?"
 )
 _PORTS = {"http": 80, "https": 443}
 _NOT_A_NAME = frozenset({"", ".", ".."})
@@ -81,9 +81,9 @@ def _of_an_instance(url: str, requested: Resource) -> str | None:
 
 def _belongs(location: str, requested: Resource) -> bool:
     """False if the path itself says that it is of another study, series or instance."""
-    named = _STUDY.match(location)
-    return named is None or all(
+    return all(
         wanted is None or found is None or found == wanted
+        for named in _STUDY.finditer(location.partition("?")[0])
         for wanted, found in (
             (requested.study, named["study"]),
             (requested.series, named["series"]),

@@ -96,6 +96,8 @@ def test_what_leads_elsewhere_is_nowhere(uri: str) -> None:
         "../9.9/bulk/1",
         f"{BASE}/store/studies/9.9/series/1.2.3/instances/1.2.3.4/bulk/1",
         "/dicom-web/store/studies/1.2/series/9.9",
+        f"{BASE}/studies/9.9/series/1.2.3/instances/1.2.3.4/bulk/1?x=/studies/1.2/series/1.2.3",
+        f"{BASE}/studies/9.9/studies/1.2/series/1.2.3/instances/1.2.3.4/bulk/1",
     ],
 )
 def test_another_patients_bulk_data_is_nowhere(uri: str) -> None:
