@@ -61,7 +61,7 @@ class Element(NamedTuple):
 
 def is_vr(two_bytes: bytes) -> bool:
     """True if this is a VR, of today or of a later standard, and not a part of a length."""
-    return two_bytes.isalpha() and two_bytes.isupper()
+    return len(two_bytes) == 2 and two_bytes.isalpha() and two_bytes.isupper()
 
 
 def read_head(encoding: Encoding, data: bytes, position: int) -> Element | None:

@@ -86,10 +86,10 @@ def read_file_meta(data: bytes, *, at_end: bool) -> FileMeta | None:
     if start == 0 and not data.startswith(_META_GROUP):
         return FileMeta(_guess(data), 0, b"", guessed=True)
     syntax, stop, declared = _walk(data, start)
-    is_followed = len(data) >= stop + 2 and not data.startswith(_META_GROUP, stop)
-    if not (is_followed or stop == declared or (at_end and stop == len(data))):
+    is_ended = stop == declared or not data.startswith(_META_GROUP, stop)
+    if len(data) < stop + 2 or not is_ended:
         if at_end or len(data) > MAX_LENGTH:
-            raise Part10Error("the file meta information is cut or too long")
+            raise Part10Error("the file meta information is too long, or nothing follows it")
         return None
     if not syntax:
         raise Part10Error("the file meta information names no transfer syntax")

@@ -11,6 +11,7 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
+from gateway.dicom.byte_streams import close_source
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart_parser import (
     Event,
@@ -80,9 +81,7 @@ async def read_parts(
             yield BodyPart(begin.headers, payload)
             await payload.skip()
     finally:
-        close = getattr(chunks, "aclose", None)
-        if close is not None:
-            await close()
+        await close_source(chunks)
 
 
 def part_head(boundary: str, headers: Sequence[tuple[str, str]], *, first: bool) -> bytes:

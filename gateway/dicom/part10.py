@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 import pydicom
 
-from gateway.dicom.byte_streams import Lookahead, inflated
+from gateway.dicom.byte_streams import Lookahead, Rest, inflated
 from gateway.dicom.data_elements import (
     SERIES_INSTANCE_UID,
     SOP_CLASS_UID,
@@ -49,9 +49,7 @@ class Header:
     """
 
 
-async def read_header(
-    chunks: AsyncIterator[bytes], *, limit: int
-) -> tuple[Header, AsyncIterator[bytes]]:
+async def read_header(chunks: AsyncIterator[bytes], *, limit: int) -> tuple[Header, Rest]:
     """The header of the file in `chunks`, and the whole file again from its first byte.
 
     No more than about `limit` bytes are read ahead: where the UIDs are known by then, the header
