@@ -8,6 +8,7 @@ import logging
 from typing import Any
 
 from aiohttp import web
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import LineTooLong
 
 from gateway.telemetry.logging import EventLog
@@ -34,6 +35,22 @@ class GatewayProtocol(web.RequestHandler):
     def __init__(self, server: web.Server, events: EventLog, **settings: Any) -> None:
         super().__init__(server, **settings)
         self._events = events
+
+    def data_received(self, data: bytes) -> None:
+        """Let a body that turns out malformed fail its request.
+
+        aiohttp puts the failure behind the request that is being answered, whose handler would
+        wait for the rest of its body for ever.
+        """
+        super().data_received(data)
+        request = self._current_request
+        if request is None or not self._messages:
+            return
+        if not isinstance(self._messages[-1][0], RawRequestMessage):
+            self._messages.clear()
+            request.content.set_exception(web.RequestPayloadError())
+            request.content.feed_eof()
+            self.close()
 
     def close_if_idle(self) -> None:
         """Close unless a request is being read or answered.

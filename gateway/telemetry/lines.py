@@ -24,6 +24,13 @@ class LineSink(Protocol):
     def write(self, line: bytes) -> None: ...
 
 
+class NoLines:
+    """Takes lines to nowhere."""
+
+    def write(self, line: bytes) -> None:
+        return None
+
+
 class DirectLines:
     """Writes at once: for processes without an event loop, and before there is one."""
 

@@ -33,6 +33,7 @@ _LEVELS = {
 }
 _CONTROL = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 _NAMES = {level: name for name, level in _LEVELS.items()}
+_EXTRA = "event_fields"
 _warnings_log = logging.getLogger("py.warnings")
 
 
@@ -85,6 +86,7 @@ class EventLog:
             "message": _clean(record.getMessage()),
             "logger": record.name,
         }
+        line.update(record.__dict__.get(_EXTRA, ()))
         if record.exc_info and record.exc_info[1] is not None:
             line["failure"] = describe_failure(record.exc_info[1])
         self._sink.write(self._form(line))
@@ -110,6 +112,11 @@ class RecordHandler(logging.Handler):
             self._log.write_record(record)
         except Exception:  # what cannot be told must not end what it tells of
             self._log.write(logging.ERROR, "An unreadable log record", {"logger": record.name})
+
+
+def write_event(logger: logging.Logger, level: int, message: str, fields: Fields) -> None:
+    """Log `message` with `fields` of its own through a logger of the standard library."""
+    logger.log(level, message, extra={_EXTRA: fields}, stacklevel=2)
 
 
 @contextmanager

@@ -5,19 +5,8 @@ import subprocess
 import sys
 from pathlib import Path
 
-from prometheus_client.parser import text_string_to_metric_families
-
 from gateway.telemetry.metrics import BreakerState, Metrics
-
-
-def samples(text: bytes) -> dict[tuple[str, str], float]:
-    """Values by name and labels, such as ("gateway_requests_total", "route=/x,status=2xx")."""
-    found = {}
-    for family in text_string_to_metric_families(text.decode()):
-        for sample in family.samples:
-            labels = ",".join(f"{name}={value}" for name, value in sorted(sample.labels.items()))
-            found[sample.name, labels] = sample.value
-    return found
+from tests.fakes.prometheus_text import samples
 
 
 def test_a_request_is_in_flight_until_it_is_finished() -> None:
