@@ -15,7 +15,7 @@ from gateway.web.deadline import Deadlines
 from gateway.web.expect import close_unread
 from gateway.web.middleware import MIDDLEWARE
 from gateway.web.middleware.request_id import label_response
-from gateway.web.ops import add_operational_routes
+from gateway.web.ops import add_operational_routes, close_while_draining
 from gateway.web.public_url import Origins
 from gateway.web.routes import add_service_routes
 from gateway.web.state import DEADLINES, LIFE, LOG, METRICS, ORIGINS, PLACES, Life, Places
@@ -42,8 +42,7 @@ def make_application(
     app[ORIGINS] = Origins(server)
     app[DEADLINES] = Deadlines(server.limits.request_timeout)
     app[PLACES] = Places(server.limits.requests_in_flight, server.limits.request_header)
-    app.on_response_prepare.append(label_response)
-    app.on_response_prepare.append(close_unread)
+    app.on_response_prepare.extend((label_response, close_unread, close_while_draining))
     app.cleanup_ctx.append(_lifetime(open_runtime))
     add_operational_routes(app, metrics=config.telemetry.metrics.enabled)
     add_routes(app, server.base_path)

@@ -28,10 +28,11 @@ class Deadline:
     still being merged.
     """
 
-    __slots__ = ("_bytes", "_moved", "_progress_at", "_request", "_task", "expired")
+    __slots__ = ("_bytes", "_moved", "_progress_at", "_request", "_task", "aborted", "expired")
 
     def __init__(self, request: web.Request) -> None:
         self.expired = False
+        self.aborted = False
         self._request = request
         self._task: asyncio.Task[object] | None = None
         self._progress_at = 0.0
@@ -63,6 +64,7 @@ class Deadline:
 
     def abort(self) -> None:
         """End the request now, and its connection with it."""
+        self.aborted = True
         abort_connection(self._request)
         self._cancel()
 

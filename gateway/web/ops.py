@@ -32,6 +32,13 @@ def add_operational_routes(app: web.Application, *, metrics: bool) -> None:
         app.router.add_get("/metrics", show_metrics)
 
 
+async def close_while_draining(request: web.Request, response: web.StreamResponse) -> None:
+    """Let a client go on elsewhere, before the connection is closed under its next request."""
+    if request.app[LIFE].draining:
+        response.force_close()
+        response.headers[hdrs.CONNECTION] = "close"
+
+
 async def health(request: web.Request) -> web.Response:
     """200 as long as the event loop runs: restart the process when this fails."""
     return _json(200, {"status": "ok"})

@@ -26,7 +26,7 @@ async def access_log(request: web.Request, handler: Handler) -> web.StreamRespon
         status = response.status
         return response
     except asyncio.CancelledError:
-        notes.failure = notes.failure or "client_left"
+        notes.failure = "shutdown" if notes.deadline.aborted else "client_left"
         raise
     finally:
         _finish(request, notes, status)
@@ -51,7 +51,7 @@ def _finish(request: web.Request, notes: Notes, status: int) -> None:
     }
     if notes.failure:
         fields["failure"] = notes.failure
-    failed = status >= 500 or (status < 400 and notes.failure)
+    failed = status >= 500 or notes.failure == "shutdown" or (status < 400 and notes.failure)
     level = logging.WARNING if failed else logging.INFO
     request.app[LOG].write(level, "request", fields)
 

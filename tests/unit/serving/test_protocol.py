@@ -1,0 +1,114 @@
+"""What aiohttp answers by itself has the gateway's form and repeats nothing of what it got."""
+
+import asyncio
+import json
+
+import pytest
+from aiohttp import web
+
+from tests.fakes.gateway_app import Served, running
+
+SECRET = b"DOE-JANE"
+
+
+async def answer_to(request: bytes, **limits: str) -> tuple[bytes, dict[str, object], list[object]]:
+    """Status line, problem and log events."""
+    served = Served(server={"limits": limits} if limits else {})
+    async with running(served) as gateway, gateway.wire(request) as (reader, _):
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        head, _, body = answer.partition(b"\r\n\r\n")
+        assert b"Content-Type: application/problem+json" in head
+        assert b"Server: dicomweb-gateway\r\n" in head
+        problem = json.loads(body)
+        assert f"X-Request-ID: {problem['id']}".encode() in head
+        assert SECRET not in answer
+        assert SECRET not in b"".join(gateway.log.raw)
+        return head.partition(b"\r\n")[0], problem, list(gateway.log.events)
+    raise AssertionError
+
+
+@pytest.mark.parametrize(
+    "request_",
+    [
+        b"DOE-JANE\r\n\r\n",
+        b"GET /DOE-JANE HTTP/9.9\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nDOE-JANE : x\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: DOE-JANE\x00\r\n\r\n",
+        b"POST / HTTP/1.1\r\nHost: localhost\r\nContent-Length: DOE-JANE\r\n\r\n",
+        b"\x16\x03\x01\x02\x00\x01\x00\x01\xfc\x03\x03 a TLS hello DOE-JANE\r\n\r\n",
+    ],
+    ids=["no http", "version", "field name", "nul", "length", "tls"],
+)
+async def test_what_is_no_http_is_400(request_: bytes) -> None:
+    status, problem, events = await answer_to(request_)
+
+    assert b" 400 " in status
+    assert problem["detail"] == "The request is not well-formed HTTP."
+    (event,) = events
+    assert isinstance(event, dict)
+    assert (event["message"], event["failure"]) == ("unreadable request", "malformed")
+    assert event["id"] == problem["id"]
+
+
+async def test_a_line_over_the_limit_is_431() -> None:
+    for request in (
+        b"GET /" + b"x" * 5000 + b" HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        b"GET / HTTP/1.1\r\nHost: localhost\r\nX: " + b"y" * 5000 + b"\r\n\r\n",
+    ):
+        status, problem, _ = await answer_to(request, request_header="4KiB")
+
+        assert b" 431 " in status
+        assert problem["title"] == "Request Header Fields Too Large"
+
+
+async def test_the_server_goes_on_after_nonsense() -> None:
+    async def say_ok(request: web.Request) -> web.StreamResponse:
+        return web.Response(text="ok")
+
+    async with running(Served({"/x": say_ok})) as gateway:
+        async with gateway.wire(b"nonsense\r\n\r\n") as (reader, _):
+            await reader.read()
+        async with gateway.client.get("/dicom-web/x") as response:
+            assert await response.text() == "ok"
+
+
+async def test_a_body_that_turns_out_malformed_fails_its_request_at_once() -> None:
+    """aiohttp leaves the handler waiting for the rest of the body."""
+    begun = asyncio.Event()
+
+    async def read(request: web.Request) -> web.StreamResponse:
+        begun.set()
+        return web.Response(body=await request.read())
+
+    head = (
+        b"POST /dicom-web/x HTTP/1.1\r\nHost: localhost\r\nTransfer-Encoding: chunked\r\n\r\n"
+        b"3\r\nabc\r\n"
+    )
+    async with (
+        running(Served({"POST /x": read})) as gateway,
+        gateway.wire(head) as (reader, writer),
+    ):
+        await begun.wait()
+        writer.write(b"no length\r\n")
+        async with asyncio.timeout(10):
+            answer = await reader.read()
+        (line,) = await gateway.log.requests()
+
+    assert answer.startswith(b"HTTP/1.1 400 ")
+    assert answer.count(b"HTTP/1.1") == 1
+    assert line["status"] == 400
+
+
+async def test_pipelined_requests_are_answered_in_turn() -> None:
+    async def say(request: web.Request) -> web.StreamResponse:
+        return web.Response(text=request.query["n"])
+
+    pipeline = b"".join(
+        b"GET /dicom-web/x?n=%d HTTP/1.1\r\nHost: localhost\r\n\r\n" % n for n in range(50)
+    )
+    async with running(Served({"/x": say})) as gateway, gateway.wire(pipeline) as (reader, _):
+        async with asyncio.timeout(10):
+            for n in range(50):
+                await reader.readuntil(b"\r\n\r\n")
+                assert await reader.readexactly(len(str(n))) == str(n).encode()
