@@ -83,7 +83,7 @@ def _belongs(location: str, requested: Resource) -> bool:
     """False if the path itself says that it is of another study, series or instance."""
     return all(
         wanted is None or found is None or found == wanted
-        for named in _STUDY.finditer(location.partition("?")[0])
+        for named in _STUDY.finditer(unquote(location.partition("?")[0]))
         for wanted, found in (
             (requested.study, named["study"]),
             (requested.series, named["series"]),

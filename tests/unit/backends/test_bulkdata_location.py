@@ -97,6 +97,7 @@ def test_what_leads_elsewhere_is_nowhere(uri: str) -> None:
         f"{BASE}/store/studies/9.9/series/1.2.3/instances/1.2.3.4/bulk/1",
         "/dicom-web/store/studies/1.2/series/9.9",
         f"{BASE}/studies/9.9/series/1.2.3/instances/1.2.3.4/bulk/1?x=/studies/1.2/series/1.2.3",
+        f"{BASE}/%73tudies/9.9/series/1.2.3/instances/1.2.3.4/bulk/1",
         f"{BASE}/studies/9.9/studies/1.2/series/1.2.3/instances/1.2.3.4/bulk/1",
     ],
 )
