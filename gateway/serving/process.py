@@ -11,9 +11,11 @@ from dataclasses import dataclass
 from typing import Any
 
 from aiohttp import web
+from pydantic import SecretStr
 
-from gateway.app import create_application
+from gateway.app import create_application, draw_secret
 from gateway.config.model import Config
+from gateway.serving.listener import bind, tls_context
 from gateway.serving.loops import new_event_loop
 from gateway.serving.server import drain, serving
 from gateway.serving.stop import StopSignals
@@ -33,6 +35,17 @@ class Service:
     config: Config
     sockets: list[socket.socket]
     tls: ssl.SSLContext | None
+
+
+def prepare(config: Config) -> Service:
+    """Everything that can fail before there is anything to serve. Errors: CannotListen."""
+    server = config.server
+    if server.secret is None:
+        # Once for all workers: what one has signed the others must know again.
+        server = server.model_copy(update={"secret": SecretStr(draw_secret())})
+        config = config.model_copy(update={"server": server})
+    tls = tls_context(server)
+    return Service(config, bind(server.host, server.port), tls)
 
 
 def serve_alone(service: Service, on_started: Callable[[], None]) -> None:

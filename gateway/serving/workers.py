@@ -32,6 +32,11 @@ _HEARTBEAT_SECONDS = 1.0
 _MARGIN_SECONDS = 5.0
 
 
+def worker_count(configured: int | str) -> int:
+    """`server.workers` as a number; `auto` is one a core that this process may use."""
+    return len(os.sched_getaffinity(0)) if configured == "auto" else int(configured)
+
+
 def serve_with_workers(service: Service, count: int, on_started: Callable[[], None]) -> None:
     """Serve in `count` processes; gunicorn exits this one in the end."""
     log = service.config.telemetry.log

@@ -31,7 +31,7 @@ MAY_IMPORT: dict[str, tuple[str, ...]] = {
     ),
     "web": ("dicom", "config", "telemetry", "access", "services"),
 }
-MAY_IMPORT_EVERYTHING = ("app", "cli", "__main__")
+MAY_IMPORT_EVERYTHING = ("app", "serving", "cli", "__main__")
 # A use-case is one DICOMweb transaction; none imports another.
 USE_CASES = (
     *("search", "metadata", "instances", "frames", "rendered", "bulkdata"),

@@ -1,0 +1,63 @@
+"""`serve`: answer DICOMweb in front of the configured archives, until a signal ends it."""
+
+import os
+import sys
+from argparse import ArgumentParser, Namespace
+from functools import partial
+from pathlib import Path
+
+from gateway import __version__
+from gateway.config.load import DEFAULT_PATH
+from gateway.serving.listener import CannotListen, address_of
+from gateway.serving.metrics_folder import VARIABLE, make_metrics_folder
+from gateway.serving.process import Service, prepare, serve_alone
+from gateway.serving.quick_start import commands_to_try, read_configuration
+from gateway.serving.workers import serve_with_workers, worker_count
+
+HELP = "serve DICOMweb until a signal ends it"
+
+
+def add_arguments(parser: ArgumentParser) -> None:
+    """Where the configuration is, or the one archive that makes one."""
+    source = parser.add_mutually_exclusive_group()
+    source.add_argument("--config", type=Path, default=DEFAULT_PATH, metavar="FILE")
+    source.add_argument(
+        "--backend", metavar="URL", help="no file: serve this DICOMweb archive, on loopback"
+    )
+    parser.add_argument("--port", type=int, help="instead of the configured port; 0: a free one")
+
+
+def run(arguments: Namespace) -> int:
+    """Serve; 0 after an orderly end, 1 where serving is not possible."""
+    config = read_configuration(arguments.config, arguments.backend, arguments.port, os.environ)
+    count = worker_count(config.server.workers)
+    if count > 1 and config.telemetry.metrics.enabled and VARIABLE not in os.environ:
+        _start_again_with(make_metrics_folder(config.server.temp))
+    try:
+        service = prepare(config)
+    except CannotListen as error:
+        print(error, file=sys.stderr)
+        return 1
+    announce = partial(_announce, service, arguments.backend is not None)
+    if count == 1:
+        serve_alone(service, announce)
+    else:
+        serve_with_workers(service, count, announce)
+    return 0
+
+
+def _start_again_with(folder: Path) -> None:
+    """The same command line, in the place of this process."""
+    environ = {**os.environ, VARIABLE: str(folder)}
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)  # noqa: S606
+
+
+def _announce(service: Service, always: bool) -> None:
+    """On standard error: the log on standard output is for machines."""
+    address = address_of(service.sockets, service.tls)
+    base = f"{address}{service.config.server.base_path}"
+    print(f"dicomweb-gateway {__version__} serves {base}", file=sys.stderr)
+    if always or sys.stderr.isatty():
+        commands = commands_to_try(address, service.config.server)
+        print("Try next:", *commands, sep="\n  ", file=sys.stderr)
+    sys.stderr.flush()
