@@ -1,8 +1,9 @@
 """The Accept values that archives are asked with, the standard's own first (PS3.18 8.7).
 
 `transfer-syntax=*` asks for what is stored: an archive is not to transcode. Old ones refuse the
-parameter, or the multipart form, so each list ends with what hardly any refuses. Which one an
-archive took is remembered and asked first from then on.
+parameter, or the multipart form, so each list ends with what hardly any refuses.
+
+A form that the archive turns out not to know is asked last from then on.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
@@ -41,22 +42,23 @@ async def first_taken(
 ) -> AsyncIterator[Answer]:
     """The first answer that is no refusal. BackendRefused, as 502 or 501, if all are refused."""
     forms = FORMS[operation]
-    refusals: list[BackendRefused] = []
+    refusals: dict[int, BackendRefused] = {}
     async with AsyncExitStack() as stack:
-        for number in _in_order(forms, learned.forms.get(operation, 0)):
+        for number in _in_order(operation, learned):
             try:
                 answer = await stack.enter_async_context(ask(forms[number]))
             except BackendRefused as refusal:
-                refusals.append(refusal)
+                refusals[number] = refusal
                 continue
-            learned.forms[operation] = number
+            learned.habits.took((operation, number), [(operation, n) for n in refusals])
             yield answer
             return
-    raise _exhausted(refusals)
+    raise _exhausted(list(refusals.values()))
 
 
-def _in_order(forms: Sequence[str], preferred: int) -> list[int]:
-    return [preferred, *(number for number in range(len(forms)) if number != preferred)]
+def _in_order(operation: str, learned: Learned) -> list[int]:
+    numbers = range(len(FORMS[operation]))
+    return sorted(numbers, key=lambda number: learned.habits.is_unknown((operation, number)))
 
 
 def _exhausted(refusals: Sequence[BackendRefused]) -> BackendRefused:

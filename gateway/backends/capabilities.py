@@ -4,15 +4,40 @@ Nothing is ever asked of an archive only to find out; with `auto` its rendering,
 zip stay unused.
 """
 
-from collections.abc import Hashable, Sequence
+from collections import Counter
+from collections.abc import Hashable, Iterable, Sequence
 from dataclasses import dataclass, field, fields
 
 from gateway.backends.base import Capabilities
 from gateway.backends.refusals import Refusals
 from gateway.backends.simpler_search import FUZZY_REFUSED, INCLUDE_ALL_REFUSED
 
+PROOF = 3
+"""Refusals that show that an archive does not know a way of asking at all."""
+
 CAPABILITIES = frozenset(item.name for item in fields(Capabilities))
 """The names that `capabilities` may list."""
+
+
+class Habits:
+    """Which ways of asking an archive takes.
+
+    One that was refused a few times and never taken is unknown to it. One that was ever taken is
+    not: archives refuse an odd instance in the best form and give it in another, and all others
+    must not be asked for in that other form because of it.
+    """
+
+    def __init__(self) -> None:
+        self._taken: set[Hashable] = set()
+        self._refused = Counter[Hashable]()
+
+    def took(self, way: Hashable, after: Iterable[Hashable] = ()) -> None:
+        """The archive answered to this way, and to the same request had refused the others."""
+        self._taken.add(way)
+        self._refused.update(after)
+
+    def is_unknown(self, way: Hashable) -> bool:
+        return way not in self._taken and self._refused[way] >= PROOF
 
 
 @dataclass(slots=True)
@@ -25,8 +50,8 @@ class Learned:
     """By operation, which of its literal list of Accept values the backend took last."""
     refusals: Refusals = field(default_factory=Refusals)
     """What a search is not to ask with."""
-    frame_lists: bool = True
-    """False once a list of frames was refused and its single frames were not."""
+    habits: Habits = field(default_factory=Habits)
+    """What it takes of the forms that a retrieval may be asked in."""
 
 
 def configured(names: Sequence[str] | None) -> Capabilities:

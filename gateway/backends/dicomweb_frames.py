@@ -25,6 +25,7 @@ Run = tuple[int, ...]
 
 _NUMBER_OF_FRAMES, _ROWS = "00280008", "00280010"
 _FAILED = 500
+_LIST, _ONE = "frames in a list", "one frame"
 _LOCATION = re.compile(r".*/frames/([0-9]{1,9})/?(?:[?#].*)?", re.DOTALL)
 
 
@@ -61,18 +62,22 @@ class DicomWebFrames:
     async def _in_runs(
         self, instance: Resource, frames: Run, context: CallContext
     ) -> AsyncGenerator[Part, None]:
-        runs = deque(ascending_runs(frames) if self._learned.frame_lists else _single(frames))
+        habits = self._learned.habits
+        runs = deque(_single(frames) if habits.is_unknown(_LIST) else ascending_runs(frames))
         if len(runs) > 1:
             # The last of them must not be found missing when the first has been sent already.
             await self._look_up(instance, frames, context)
+        refused: list[str] = []
         while runs:
             run = runs.popleft()
             async with AsyncExitStack() as stack:
                 answer = await self._opened(stack, instance, run, context)
                 if answer is None:
-                    self._learned.frame_lists = False
+                    refused = [_LIST]
                     runs.extendleft(reversed(_single(run)))
                     continue
+                habits.took(_LIST if len(run) > 1 else _ONE, refused)
+                refused = []
                 async for part in exactly(len(run), _located(run, parts_of(answer))):
                     yield part
 

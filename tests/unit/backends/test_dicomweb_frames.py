@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from gateway.backends.capabilities import Learned
+from gateway.backends.capabilities import PROOF, Learned
 from gateway.backends.dicomweb_frames import DicomWebFrames, ascending_runs, number_of_frames
 from gateway.backends.dicomweb_retrieve import DicomWebRetrieve
 from gateway.dicom.resources import Dataset, Resource
@@ -127,11 +127,9 @@ async def test_an_archive_that_refuses_any_syntax_is_asked_without(pacs: Pacs, s
         return Reply(status) if refused else multipart(b"frame 1")
 
     serve(pacs, "1", without_parameter)
-    learned = Learned()
 
-    for _ in range(2):
-        assert await bodies(pacs, 1, learned=learned) == [b"frame 1"]
-    assert asked(pacs) == ["frames/1"] * 3
+    assert await bodies(pacs, 1) == [b"frame 1"]
+    assert asked(pacs) == ["frames/1"] * 2
 
 
 # -- lists
@@ -170,10 +168,27 @@ async def test_an_archive_without_lists_is_asked_for_each_frame_and_remembered(
     serve(pacs, "2", multipart(b"frame 2"))
     learned = Learned()
 
-    assert await bodies(pacs, 1, 2, learned=learned) == [b"frame 1", b"frame 2"]
+    for _ in range(PROOF + 1):
+        before = len(pacs.requests)
+        assert await bodies(pacs, 1, 2, learned=learned) == [b"frame 1", b"frame 2"]
+    assert asked(pacs)[before:] == ["metadata", "frames/1", "frames/2"]
+
+
+async def test_an_archive_that_refuses_one_odd_instance_is_still_asked_for_lists(
+    pacs: Pacs,
+) -> None:
+    serve(pacs, "1,2", located(1, 2))
+    serve(pacs, "1,3", Reply(500))
+    serve(pacs, "1", Reply(500))
+    learned = Learned()
+    await bodies(pacs, 1, 2, learned=learned)
+    for _ in range(2 * PROOF):
+        with pytest.raises(BackendError):
+            await bodies(pacs, 1, 3, learned=learned)
     before = len(pacs.requests)
-    assert await bodies(pacs, 1, 2, learned=learned) == [b"frame 1", b"frame 2"]
-    assert "frames/1,2" not in asked(pacs)[before:]
+    await bodies(pacs, 1, 2, learned=learned)
+
+    assert asked(pacs)[before:] == ["frames/1,2"]
 
 
 # -- counts and places

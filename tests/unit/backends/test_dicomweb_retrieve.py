@@ -154,17 +154,18 @@ async def test_a_bare_file_is_one_part(pacs: Pacs, resource: Resource) -> None:
 
 
 @pytest.mark.parametrize("status", [400, 406])
-async def test_a_parameter_that_is_refused_is_left_out_and_remembered(
+async def test_a_parameter_that_is_refused_is_left_out_and_in_time_remembered(
     pacs: Pacs, status: int
 ) -> None:
     plain = 'multipart/related; type="application/dicom"'
     pacs.on("GET", FILES, only_for(plain, multipart(b"DICM"), status))
     learned = Learned()
-    for _ in range(2):
+    for _ in range(4):
         async with retrieving(pacs, learned) as retrieve:
-            await parts(retrieve.instances(INSTANCE, ANYBODY))
+            assert await parts(retrieve.instances(INSTANCE, ANYBODY))
 
-    assert [each.headers["Accept"] for each in pacs.requests][1:] == [plain, plain]
+    assert [each.headers["Accept"] for each in pacs.requests][-2:] == [plain, plain]
+    assert len(pacs.requests) == 7
 
 
 async def test_an_archive_that_has_only_bare_files_is_asked_for_one(pacs: Pacs) -> None:
