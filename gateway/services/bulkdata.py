@@ -50,26 +50,39 @@ class RetrieveBulkdata:
         if attribute is None or not _has_value(attribute):
             raise not_found("The instance has no such bulk data.")
         url = call.links.attribute(instance, path)
-        async with aclosing(_values([(attribute, url)], instance, backend, call)) as parts:
+        values = _values(attribute, url, instance, instance, backend, call)
+        async with aclosing(values) as parts:
             yield await _retrieved(parts, acceptables)
 
     @asynccontextmanager
-    async def of_instance(
-        self, call: Call, instance: Resource, acceptables: Sequence[Acceptable]
+    async def of_resource(
+        self, call: Call, resource: Resource, acceptables: Sequence[Acceptable]
     ) -> AsyncIterator[Retrieved]:
-        """All of the instance's bulk data, each part with its Content-Location."""
-        instance = self._view.incoming(instance)
-        backend = await self._planner.retrieve(call, instance)
-        dataset = await _metadata(backend, instance, call.context)
-        found = []
-        for path, holder, tag in walk_attributes(dataset):
-            if is_bulkdata(tag, holder[tag]):
-                url = bulkdata_url(path, holder[tag], instance, instance, backend, call.links)
-                found += [(holder[tag], url)] if url is not None else []
-        if not found:
-            raise not_found("The instance has no bulk data.")
-        async with aclosing(_values(found, instance, backend, call)) as parts:
+        """All bulk data of each instance, every part with its Content-Location."""
+        resource = self._view.incoming(resource)
+        backend = await self._planner.retrieve(call, resource)
+        async with (
+            backend.retrieve_metadata(resource, call.context) as datasets,
+            aclosing(_all_values(datasets, resource, backend, call)) as parts,
+        ):
             yield await _retrieved(parts, acceptables)
+
+
+async def _all_values(
+    datasets: AsyncIterator[Dataset], resource: Resource, backend: Backend, call: Call
+) -> AsyncGenerator[Part, None]:
+    async for dataset in datasets:
+        dataset = honest(dataset)
+        instance = instance_of(dataset, resource)
+        for path, holder, tag in walk_attributes(dataset):
+            if not is_bulkdata(tag, holder[tag]):
+                continue
+            url = bulkdata_url(path, holder[tag], resource, instance, backend, call.links)
+            if url is not None:
+                values = _values(holder[tag], url, instance, resource, backend, call)
+                async with aclosing(values) as parts:
+                    async for part in parts:
+                        yield part
 
 
 async def _located(parts: AsyncIterator[Part], url: str) -> AsyncIterator[Part]:
@@ -92,19 +105,23 @@ def _has_value(attribute: Attribute) -> bool:
 
 
 async def _values(
-    attributes: Sequence[tuple[Attribute, str]], instance: Resource, backend: Backend, call: Call
+    attribute: Attribute,
+    url: str,
+    instance: Resource,
+    requested: Resource,
+    backend: Backend,
+    call: Call,
 ) -> AsyncGenerator[Part, None]:
-    """The parts of each attribute's bulk data, located at the gateway's own URL of it."""
-    for attribute, url in attributes:
-        if "InlineBinary" in attribute:
-            yield _inline(attribute, url)
-            continue
-        location = backend.relative_location(str(attribute["BulkDataURI"]), instance)
-        if location is None:
-            raise not_found("The bulk data lies outside of the archive.")
-        async with backend.retrieve_bulkdata(instance, location, call.context) as parts:
-            async for part in parts:
-                yield replace(part, location=url)
+    """The parts of one attribute's bulk data, located at the gateway's own URL of it."""
+    if "InlineBinary" in attribute:
+        yield _inline(attribute, url)
+        return
+    location = backend.relative_location(str(attribute["BulkDataURI"]), requested)
+    if location is None:
+        raise not_found("The bulk data lies outside of the archive.")
+    async with backend.retrieve_bulkdata(instance, location, call.context) as parts:
+        async for part in parts:
+            yield replace(part, location=url)
 
 
 def _inline(attribute: Attribute, url: str) -> Part:

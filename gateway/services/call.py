@@ -1,10 +1,15 @@
 """What every use-case is told of the request that it serves."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from gateway.access.principal import Principal
 from gateway.backends.base import CallContext
 from gateway.dicom.links import Links
+
+
+def _nobody_asks(backend: str) -> None:
+    return None
 
 
 @dataclass(frozen=True, slots=True)
@@ -16,6 +21,8 @@ class Call:
     links: Links
     backend: str | None = None
     trace_parent: str | None = None
+    on_planned: Callable[[str], None] = _nobody_asks
+    """Told the name of the backend that answers."""
 
     @property
     def context(self) -> CallContext:

@@ -5,9 +5,10 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from gateway.backends.base import Part
+from gateway.dicom.explicit_little_endian import explicit_little_endian
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.negotiation import Acceptable, Action, Choice, choose
-from gateway.dicom.part10 import Part10Error, explicit_little_endian, stored_transfer_syntax
+from gateway.dicom.part10 import Part10Error, stored_transfer_syntax
 from gateway.dicom.resources import Level, Resource
 from gateway.errors import StreamBroken, not_acceptable, not_found
 from gateway.services.call import Call

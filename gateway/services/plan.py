@@ -45,3 +45,4 @@ class Planner:
         await self._policy.authorise(
             AccessRequest(call.principal, operation, resource, (backend.name,))
         )
+        call.on_planned(backend.name)

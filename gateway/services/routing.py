@@ -16,7 +16,7 @@ class Routing:
         self._backends = dict(backends)
 
     def resolve(self, operation: Operation, name: str | None) -> Backend:
-        """The backend for an operation; 404 for an unknown name, 405 or 501 where none offers it."""
+        """The backend for it; 404 for an unknown name, 405 or 501 where none offers it."""
         candidates = self._backends.values() if name is None else (self._named(name),)
         for backend in candidates:
             if operation in backend.services:

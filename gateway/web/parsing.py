@@ -1,6 +1,7 @@
 """Path, query and headers of a request, as the values that the layers below understand."""
 
 import re
+from functools import partial
 from urllib.parse import parse_qsl
 
 from aiohttp import hdrs, web
@@ -11,7 +12,7 @@ from gateway.dicom.resources import Resource
 from gateway.dicom.uids import is_uid
 from gateway.errors import bad_request
 from gateway.services.call import Call
-from gateway.web.scope import scope_of
+from gateway.web.scope import note_backend, scope_of
 
 _MAX_PARAMETERS = 1000
 _MAX_FRAMES = 10_000
@@ -31,6 +32,7 @@ def call_of(request: web.Request) -> Call:
         links=Links(base),
         backend=backend,
         trace_parent=trace_parent if _TRACE_PARENT.fullmatch(trace_parent) else None,
+        on_planned=partial(note_backend, request),
     )
 
 

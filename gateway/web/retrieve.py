@@ -9,8 +9,11 @@ from gateway.dicom.negotiation import (
     acceptable_instances,
     acceptable_metadata,
     acceptable_rendered,
+    wants_bulkdata,
 )
 from gateway.dicom.render_options import RenderedRequest
+from gateway.dicom.resources import Level, Resource
+from gateway.services.call import Call
 from gateway.services.representation import Retrieved
 from gateway.web.boundaries import keyed_boundary, random_boundary
 from gateway.web.multipart_body import retrieved_body
@@ -31,14 +34,23 @@ async def retrieve_metadata(request: web.Request) -> web.StreamResponse:
 async def retrieve_instances(request: web.Request) -> web.StreamResponse:
     """RetrieveStudy, RetrieveSeries, RetrieveInstance (10.4.1.1.1)."""
     call, resource, ranges = call_of(request), resource_of(request), accept_of(request)
-    runtime = runtime_of(request)
     if wants_bulkdata(ranges):
-        return await _instance_bulkdata(request)
+        return await _all_bulkdata(request, call, resource)
     acceptables = acceptable_instances(ranges, resource.level)
-    async with runtime.instances.retrieve(call, resource, acceptables) as retrieved:
+    retrieve = runtime_of(request).instances.retrieve
+    async with retrieve(call, resource, acceptables) as retrieved:
         if retrieved.multipart:
-            return await write_body(request, await retrieved_body(retrieved, random_boundary()))
+            return await _write_once(request, retrieved)
         return await _write_stable(request, retrieved)
+
+
+async def _all_bulkdata(request: web.Request, call: Call, resource: Resource) -> web.StreamResponse:
+    acceptables = acceptable_bulkdata(accept_of(request))
+    retrieve = runtime_of(request).bulkdata.of_resource
+    async with retrieve(call, resource, acceptables) as retrieved:
+        if resource.level is Level.INSTANCE:
+            return await _write_stable(request, retrieved)
+        return await _write_once(request, retrieved)
 
 
 async def retrieve_frames(request: web.Request) -> web.StreamResponse:
@@ -90,6 +102,10 @@ async def _rendered(request: web.Request, kind: str, frames: tuple[int, ...]) ->
     async with runtime_of(request).rendered.retrieve(call_of(request), asked) as answer:
         body = Body(str(answer.media_type), answer.chunks, answer.length)
         return await write_body(request, body)
+
+
+async def _write_once(request: web.Request, retrieved: Retrieved) -> web.StreamResponse:
+    return await write_body(request, await retrieved_body(retrieved, random_boundary()))
 
 
 async def _write_stable(request: web.Request, retrieved: Retrieved) -> web.StreamResponse:

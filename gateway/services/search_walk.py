@@ -1,0 +1,141 @@
+"""The rows of one backend, page by page, filtered on the way."""
+
+from dataclasses import replace
+
+from gateway.backends.base import Backend, CallContext, SearchPage
+from gateway.dicom.dicom_json import honest
+from gateway.dicom.matching import RowMatcher
+from gateway.dicom.resources import Dataset, Level
+from gateway.dicom.search_attributes import unique_values
+from gateway.dicom.search_query import SearchQuery
+from gateway.services.outgoing import uid_of
+from gateway.services.page_lengths import PageLengths
+
+_FILTERED_PAGE = 500
+"""Rows asked for at once where many of them may not match."""
+_MOST_PAGES = 200
+
+
+class SearchWalk:
+    """Asks for page after page until there are rows enough.
+
+    `sent` is what the backend is asked, `query` what rows must match; `most` bounds the rows that
+    are looked at.
+    """
+
+    def __init__(
+        self,
+        backend: Backend,
+        query: SearchQuery,
+        sent: SearchQuery,
+        context: CallContext,
+        lengths: PageLengths,
+        most: int,
+    ) -> None:
+        self._backend = backend
+        self._query = query
+        self._sent = sent
+        self._context = context
+        self._lengths = lengths
+        self._most = most
+        self._matcher = RowMatcher(query)
+        self._keys = frozenset(key.name for key in query.keys)
+        self._unique = unique_values(query)
+        self._seen: set[str] = set()
+        self._doubtful: int | None = None
+        self.start = 0
+        self.rows: list[Dataset] = []
+        """Those that match, each of them once."""
+        self.returned: frozenset[str] = frozenset()
+        """The tags that at least one row of the backend had."""
+        self.unmatched: frozenset[str] = frozenset()
+        """The names of the keys that the backend did not match."""
+        self.unsupported: frozenset[str] = frozenset()
+        self.strange = 0
+        """Rows that were left out since they belong elsewhere or nowhere."""
+        self.ended = False
+        """There are no further rows."""
+        self.remaining: int | None = None
+        """How many further rows the backend says that there are."""
+
+    @property
+    def is_filtered(self) -> bool:
+        """The backend's own offset counts rows that are left out."""
+        return bool(self.unmatched or self.strange)
+
+    async def run(self, start: int, wanted: int) -> None:
+        """Collect rows from the backend's row `start` on, until there are `wanted` or no more.
+
+        A walk that does not begin at the first row stops as soon as rows have to be left out,
+        since then nobody knows how many were before it.
+        """
+        self.start = offset = start
+        for _ in range(_MOST_PAGES):
+            offset += await self._next_page(offset, wanted)
+            if self.ended or len(self.rows) >= wanted or offset - start >= self._most:
+                return
+            if start and self.is_filtered:
+                return
+
+    async def _next_page(self, offset: int, wanted: int) -> int:
+        limit = self._page_limit(wanted)
+        query = replace(self._sent, offset=offset, limit=limit)
+        page = await self._backend.search(query, self._context)
+        self._judge(page, limit, is_new=self._take(page))
+        return len(page.rows)
+
+    def _page_limit(self, wanted: int) -> int | None:
+        """The client's limit and one more, which shows whether the result is cut."""
+        limit = self._sent.limit
+        if limit is None or (self._unique is not None and self._unique <= limit):
+            return limit
+        needed = wanted - len(self.rows)
+        return max(needed, _FILTERED_PAGE) if self.is_filtered else needed
+
+    def _take(self, page: SearchPage) -> bool:
+        """Add what matches; True if there was a row that no page before had."""
+        rows = [honest(row) for row in page.rows]
+        self.returned = self.returned.union(*rows)
+        self.unsupported |= page.unsupported
+        self.unmatched |= page.unsupported & self._keys
+        before = len(self._seen)
+        for row in rows:
+            self._sort(row)
+        return len(self._seen) > before
+
+    def _sort(self, row: Dataset) -> None:
+        uid = uid_of(row, self._query.level)
+        if uid is None:
+            self.strange += 1
+            return
+        if uid in self._seen:
+            return
+        self._seen.add(uid)
+        if not self._is_in_scope(row):
+            self.strange += 1
+            return
+        mismatches = self._matcher.mismatches(row, self.returned)
+        if mismatches:
+            self.unmatched |= frozenset(mismatches)
+        else:
+            self.rows.append(row)
+
+    def _is_in_scope(self, row: Dataset) -> bool:
+        """False for a row of another study or series than the path names: never to be shown."""
+        scope = ((Level.STUDY, self._query.study), (Level.SERIES, self._query.series))
+        return all(uid is None or uid_of(row, level) in (None, uid) for level, uid in scope)
+
+    def _judge(self, page: SearchPage, limit: int | None, *, is_new: bool) -> None:
+        """Whether this was the last page."""
+        length = len(page.rows)
+        if self._doubtful is not None:
+            self._lengths.followed(self._doubtful, by_more=is_new)
+        self._doubtful = None
+        self.remaining = page.remaining
+        if not is_new or (self._unique is not None and len(self.rows) >= self._unique):
+            # Nothing new, however much of it: the backend ignores the offset.
+            self.ended = True
+        elif (limit is None or length < limit) and not page.more:
+            may_be_cut = self._lengths.may_be_cut(length)
+            self.ended, self._doubtful = not may_be_cut, length if may_be_cut else None
+        self._lengths.saw(length)
