@@ -17,6 +17,8 @@ _HOST_AND_PORT = re.compile(r"(\[[0-9A-Fa-f:.]+\]|[^\[\]:]+)(?::([0-9]{1,5}))?")
 _PATH = re.compile(r"(?:/[A-Za-z0-9_~-][A-Za-z0-9._~-]*)+")
 _NO_URL_CHARACTER = re.compile(r"[\x00-\x20\x7f\"<>\\^`{|}]")
 
+_NETWORK_WANTED = "must be an address or a network, such as 10.0.0.0/8"
+
 # The first path segments that are the gateway's own.
 _RESERVED = ("healthz", "readyz", "metrics", "admin", "auth")
 
@@ -59,15 +61,15 @@ def _allowed_host(text: str) -> str:
 
 
 def _network(value: object) -> object:
+    if isinstance(value, IPv4Network | IPv6Network):
+        return value
     try:
-        return ipaddress.ip_network(value)  # type: ignore[arg-type]
+        network = ipaddress.ip_network(value if isinstance(value, str) else "", strict=False)
     except ValueError:
-        pass
-    try:
-        inside = ipaddress.ip_network(value, strict=False)  # type: ignore[arg-type]
-    except ValueError:
-        raise problem("must be an address or a network, such as 10.0.0.0/8") from None
-    raise problem(f"is an address inside of a network: write {inside}")
+        raise problem(_NETWORK_WANTED) from None
+    if ipaddress.ip_interface(str(value)).ip != network.network_address:
+        raise problem(f"is an address inside of a network: write {network}")
+    return network
 
 
 def split_url(text: str, schemes: tuple[str, ...]) -> SplitResult:

@@ -6,7 +6,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from gateway.config.addresses import HttpUrl, ListenHost
-from gateway.config.section import Lacking, Section
+from gateway.config.choices import Flag
+from gateway.config.section import Lacking, Section, Shape
 from gateway.config.units import Port
 
 
@@ -26,7 +27,7 @@ class SyslogSink(Section):
     """The server."""
     port: Port = 6514
     """Its port."""
-    tls: bool = True
+    tls: Flag = True
     """Whether the way is encrypted."""
 
 
@@ -38,12 +39,13 @@ class FhirSink(Section):
     """The server's base."""
 
 
-Sink: TypeAlias = Annotated[FileSink | SyslogSink | FhirSink, Field(discriminator="type")]
+Sink: TypeAlias = Annotated[
+    FileSink | SyslogSink | FhirSink, Field(discriminator="type"), Shape("kinds, see below")
+]
 
 
 class AuditConfig(Section):
     """Who did what, for the record."""
 
     sinks: Annotated[tuple[Sink, ...], Lacking()] = ()
-    """Where the record goes: `{ type: file, path }`, `{ type: syslog, host, port, tls }` or
-    `{ type: fhir, url }`."""
+    """Where the record goes."""

@@ -7,7 +7,8 @@ from typing import Annotated, Literal, TypeAlias
 from pydantic import Field
 
 from gateway.config.addresses import HttpUrl, Network, SecureUrl
-from gateway.config.secrets import SecretReference
+from gateway.config.choices import Flag
+from gateway.config.secrets import UnreadSecret
 from gateway.config.section import Lacking, Section
 from gateway.config.units import Count, Duration, PositiveDuration, PositiveSize
 from gateway.dicom.operations import Operation
@@ -28,7 +29,7 @@ class Introspection(Section):
     """The introspection endpoint."""
     client_id: Text
     """The gateway's own client there; not a secret."""
-    client_secret: SecretReference
+    client_secret: UnreadSecret
     """The client's secret."""
 
 
@@ -58,7 +59,7 @@ class When(Section):
     """A claim of the token, with dots for what lies deeper."""
     contains: Text | None = None
     """The claim is this, or a list with it."""
-    exists: bool | None = None
+    exists: Flag | None = None
     """The claim is there, or is not."""
     scope: Text | None = None
     """The token has this scope."""
@@ -77,7 +78,7 @@ class RuleConfig(Section):
     """The operations that it grants."""
     backends: tuple[Text, ...] | None = None
     """Where. null: on all."""
-    only: Annotated[Values, Field(default_factory=dict)]
+    only: Values = Field(default_factory=dict)
     """Within what: the attributes that all of it must have."""
 
 
@@ -115,13 +116,13 @@ class Cookie(Section):
 class LoginConfig(Section):
     """Log in with a browser, at /auth/login."""
 
-    enabled: Annotated[bool, Lacking(False)] = False
+    enabled: Annotated[Flag, Lacking(False)] = False
     """Whether it is on."""
     issuer: SecureUrl | None = None
     """One of the issuers."""
     client_id: Text | None = None
     """The gateway's own client there; not a secret."""
-    client_secret: SecretReference | None = None
+    client_secret: UnreadSecret | None = None
     """The client's secret."""
     scopes: tuple[Text, ...] = ("openid",)
     """What is asked for."""
@@ -131,7 +132,7 @@ class LoginConfig(Section):
 class ShareLinks(Section):
     """Links that show one study to whoever has them."""
 
-    enabled: Annotated[bool, Lacking(False)] = False
+    enabled: Annotated[Flag, Lacking(False)] = False
     """Whether they are on."""
     max_age: PositiveDuration = timedelta(days=30)
     """The longest that a link lives."""
@@ -144,7 +145,7 @@ class AuthConfig(Section):
 
     mode: Annotated[Literal["none", "oidc"], Lacking("none")] = "none"
     """none: whoever reaches the gateway may do all that its backends do. oidc: a token decides."""
-    allow_anonymous: bool = False
+    allow_anonymous: Flag = False
     """true: mode none is meant, also on a host that is not loopback."""
     issuers: Annotated[tuple[IssuerConfig, ...], Lacking()] = ()
     """The OpenID providers whose tokens count."""

@@ -6,7 +6,7 @@ from typing import Annotated, Literal, Self, TypeAlias
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from gateway.config.addresses import HttpUrl
-from gateway.config.secrets import Secret, SecretDocument
+from gateway.config.secrets import Secret, SecretDocument, SecretOrText
 from gateway.config.section import Section, Shape, problem
 
 
@@ -93,7 +93,7 @@ class AwsSigV4Auth(Section):
     """The region in the signature."""
     service: Name = "medical-imaging"
     """The service in the signature."""
-    access_key_id: Secret | None = None
+    access_key_id: SecretOrText | None = None
     """null, with the secret key: the identity of the machine (environment, profile or role)."""
     secret_access_key: Secret | None = None
     """Goes with `access_key_id`."""
@@ -116,5 +116,5 @@ BackendAuth: TypeAlias = Annotated[
     | GoogleAuth
     | AwsSigV4Auth,
     Field(discriminator="type"),
-    Shape("see below"),
+    Shape("a kind, see below"),
 ]

@@ -18,7 +18,7 @@ from pydantic import (
 
 from gateway.config.addresses import ExistingFile, HttpUrl, host_of, is_secure
 from gateway.config.backend_auth import BackendAuth, ClientCredentialsAuth, NoAuth
-from gateway.config.choices import one_of_forms
+from gateway.config.choices import Flag, one_of_forms
 from gateway.config.headers import Headers
 from gateway.config.section import Section, Shape, not_in_this_version, problem
 from gateway.config.units import Count, PositiveDuration, Rate
@@ -57,12 +57,17 @@ def _transfer_syntax(text: str) -> str:
     return text
 
 
-BackendName: TypeAlias = Annotated[str, AfterValidator(_backend_name), Shape("name")]
+BackendName: TypeAlias = Annotated[
+    str,
+    AfterValidator(_backend_name),
+    WithJsonSchema({"type": "string", "pattern": f"^{_NAME.pattern}$"}),
+    Shape("name"),
+]
 Service: TypeAlias = Annotated[
     Operation,
     BeforeValidator(_service),
     WithJsonSchema({"type": "string", "enum": [str(each) for each in _SERVICES]}),
-    Shape(" or ".join(f"`{each}`" for each in _SERVICES)),
+    Shape(", ".join(f"`{each}`" for each in _SERVICES)),
 ]
 Capability: TypeAlias = Literal[
     "rendered", "thumbnail", "transcoding", "includefield_all", "fuzzymatching", "zip"
@@ -78,7 +83,7 @@ class BackendTls(Section):
     """A client certificate, in PEM; `key` goes with it."""
     key: ExistingFile | None = None
     """The key of `cert`; the same file where it holds both."""
-    verify: bool = True
+    verify: Flag = True
     """false: any certificate is taken, and whoever is on the way can read and change everything."""
 
     @model_validator(mode="after")
@@ -151,17 +156,17 @@ class DicomWebBackendConfig(Section):
     name: Annotated[BackendName, Field(examples=["orthanc"])]
     """Small letters, digits and `-`; part of paths, logs and metrics."""
     type: Literal["dicomweb"]
-    """The kind of archive."""
+    """The kind of archive; `folder` and `dimse` are not in this version."""
     url: Annotated[HttpUrl, Field(examples=["http://orthanc:8042/dicom-web"])]
     """What stands before `/studies` at the archive."""
     wado_uri: Annotated[HttpUrl | None, Field(examples=["http://orthanc:8042/wado"])] = None
     """Its WADO-URI address. null: WADO-URI is answered through WADO-RS."""
     services: Annotated[tuple[Service, ...], Field(min_length=1)] = _RUNNING
-    """What it is used for."""
+    """What it is used for; `delete` and `worklist` are not in this version."""
     auth: BackendAuth = NoAuth()
     """How the gateway proves itself to the archive."""
     tls: BackendTls = BackendTls()
-    headers: Annotated[Headers, Field(default_factory=dict)]
+    headers: Headers = Field(default_factory=dict)
     """Extra headers of every request."""
     timeouts: BackendTimeouts = BackendTimeouts()
     limits: BackendLimits = BackendLimits()
@@ -181,7 +186,7 @@ class DicomWebBackendConfig(Section):
         Literal["auto", "orthanc", "search", "none"] | ChangesEvery,
         one_of_forms("auto, orthanc, search, none, or { every: 10s }"),
         Field(examples=[{"every": "10s"}]),
-        Shape("`auto` or `orthanc` or `search` or `none` or `{ every: duration }`"),
+        Shape("`auto`, `orthanc`, `search`, `none` or `{ every: duration }`"),
     ] = "auto"
     """How news is noticed."""
     patient_id_issuer: str | None = None
@@ -210,7 +215,7 @@ class DicomWebBackendConfig(Section):
         return headers
 
 
-class _LackingBackendConfig(Section):
+class UnavailableBackendConfig(Section):
     """A type that this version lacks: refused, and the rest of it is not judged."""
 
     model_config = ConfigDict(extra="ignore")
@@ -227,7 +232,7 @@ BackendConfig: TypeAlias = Annotated[
     # Read as any type of the contract; since the others are refused, this one is what is left.
     GetPydanticSchema(
         lambda _source, handler: handler.generate_schema(
-            Annotated[DicomWebBackendConfig | _LackingBackendConfig, Field(discriminator="type")]
+            Annotated[DicomWebBackendConfig | UnavailableBackendConfig, Field(discriminator="type")]
         )
     ),
 ]

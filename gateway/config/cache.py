@@ -4,7 +4,8 @@ from datetime import timedelta
 from pathlib import Path
 from typing import Annotated
 
-from gateway.config.secrets import SecretReference
+from gateway.config.choices import Flag
+from gateway.config.secrets import UnreadSecret
 from gateway.config.section import Lacking, Section
 from gateway.config.units import Amount, Count, Duration, PositiveSize, Size
 
@@ -32,7 +33,7 @@ class RedisCache(Section):
 
     url: Annotated[str | None, Lacking()] = None
     """redis://, rediss://, redis+sentinel:// or redis+cluster://. null: off."""
-    password: SecretReference | None = None
+    password: UnreadSecret | None = None
     """The server's password."""
 
 
@@ -63,7 +64,7 @@ class StaleIfError(Section):
 class Prefetch(Section):
     """What is fetched before it is asked for."""
 
-    enabled: Annotated[bool, Lacking(False)] = False
+    enabled: Annotated[Flag, Lacking(False)] = False
     """Whether it is on."""
     frames_ahead: Count = 32
     """Frames after the one that was asked for."""

@@ -19,6 +19,9 @@ def one_of_forms(wanted: str) -> WrapValidator:
     return WrapValidator(judge)
 
 
+Flag: TypeAlias = Annotated[bool, Strict(), Shape("true or false")]
+"""`yes` and `on` are text."""
+
 AutoOrCount: TypeAlias = Annotated[
     Annotated[int, Strict(), Field(ge=1)] | Literal["auto"],
     one_of_forms("a whole number from 1, or auto"),

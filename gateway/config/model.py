@@ -4,7 +4,6 @@ from typing import Annotated, Literal
 
 from pydantic import BeforeValidator, Field, ValidationInfo, field_validator
 
-from gateway.config.addresses import is_loopback
 from gateway.config.audit import AuditConfig
 from gateway.config.auth import AuthConfig, When
 from gateway.config.backends import BackendConfig
@@ -36,13 +35,13 @@ def _is_only(routes: tuple[Route, ...], primary: list[str]) -> bool:
 class Config(Section):
     """Everything that operators set, by section. Durations are timedelta, sizes bytes."""
 
-    version: Annotated[Literal[1], BeforeValidator(_version)]
+    version: Annotated[Literal[1], BeforeValidator(_version), Field(examples=[1])]
     """The version of this format."""
     server: ServerConfig = ServerConfig()
     backends: Annotated[tuple[BackendConfig, ...], Field(min_length=1)]
     """The archives behind the gateway. Order is precedence: the first that has an attribute or an
     instance wins."""
-    auth: Annotated[AuthConfig, Field(validate_default=True)] = AuthConfig()
+    auth: AuthConfig = AuthConfig()
     cors: Annotated[CorsConfig, Idle()] = CorsConfig()
     cache: Annotated[CacheConfig, Idle()] = CacheConfig()
     search: SearchConfig = SearchConfig()
@@ -50,24 +49,6 @@ class Config(Section):
     store: StoreConfig = StoreConfig()
     audit: AuditConfig = AuditConfig()
     telemetry: TelemetryConfig = TelemetryConfig()
-
-    # These two run where the sections they look at are right, whatever is wrong elsewhere, so that
-    # every problem is told at once.
-
-    @field_validator("auth")
-    @classmethod
-    def _anonymous_is_meant(cls, auth: AuthConfig, info: ValidationInfo) -> AuthConfig:
-        server: ServerConfig | None = info.data.get("server")
-        if server is None or is_loopback(server.host) or auth.mode != "none":
-            return auth
-        if not auth.allow_anonymous:
-            raise problem(
-                f"none, with server.host {server.host}, lets everybody who reaches it read and"
-                " store: if that is meant, set auth.allow_anonymous: true; else listen on"
-                " 127.0.0.1",
-                below="mode",
-            )
-        return auth
 
     @field_validator("store")
     @classmethod

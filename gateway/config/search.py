@@ -1,5 +1,6 @@
 """`search`: what holds for the answer merged of all backends."""
 
+from gateway.config.choices import Flag
 from gateway.config.section import Section
 from gateway.config.units import Count
 
@@ -9,5 +10,5 @@ class SearchConfig(Section):
 
     max_results: Count = 10000
     """The most rows of one answer; a cut is said with Warning 299."""
-    strict: bool = False
+    strict: Flag = False
     """true: a missing backend makes 504 instead of a partial answer."""

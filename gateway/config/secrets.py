@@ -59,6 +59,15 @@ def read_line(value: object, info: ValidationInfo) -> SecretStr:
     return secret
 
 
+def read_text_or_line(value: object, info: ValidationInfo) -> SecretStr:
+    """Plain text, which is no secret, or a secret of one line."""
+    if isinstance(value, str):
+        return SecretStr(value)
+    if not isinstance(value, dict | SecretStr):
+        raise problem(f"must be text in quotes, or {_FORMS}")
+    return read_line(value, info)
+
+
 def _reference(value: object) -> tuple[str, str]:
     if not isinstance(value, dict):
         raise problem(f"a secret is never written here: store it elsewhere and say {_FORMS}")
@@ -103,6 +112,8 @@ _SCHEMA: dict[str, Any] = {
     ],
 }
 
+UnreadSecret: TypeAlias = Annotated[SecretReference, WithJsonSchema(_SCHEMA), Shape("secret")]
+
 Secret: TypeAlias = Annotated[
     SecretStr, BeforeValidator(read_line), WithJsonSchema(_SCHEMA), Shape("secret")
 ]
@@ -115,9 +126,7 @@ SecretDocument: TypeAlias = Annotated[
 
 SecretOrText: TypeAlias = Annotated[
     SecretStr,
-    BeforeValidator(
-        lambda value, info: SecretStr(value) if isinstance(value, str) else read_line(value, info)
-    ),
+    BeforeValidator(read_text_or_line),
     WithJsonSchema({"anyOf": [{"type": "string"}, _SCHEMA]}),
     Shape("text or secret"),
 ]

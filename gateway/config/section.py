@@ -76,7 +76,8 @@ class Lacking:
 
 def not_in_this_version(instead: object = None) -> PydanticCustomError:
     """The refusal of a key or value that the contract has and this version lacks."""
-    remedy = "remove it" if instead is None else f"remove it or set it to {instead}"
+    shown = str(instead).lower() if isinstance(instead, bool) else instead
+    remedy = "remove it" if instead is None else f"remove it or set it to {shown}"
     return problem(f"not in this version: {remedy}")
 
 

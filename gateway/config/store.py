@@ -9,7 +9,7 @@ from pydantic import Field
 
 from gateway.config.addresses import HttpUrl
 from gateway.config.auth import Text, Values, When
-from gateway.config.secrets import SecretReference
+from gateway.config.secrets import UnreadSecret
 from gateway.config.section import Idle, Lacking, Section
 from gateway.config.units import PositiveDuration, PositiveSize
 
@@ -19,7 +19,7 @@ _GIB = 1 << 30
 class Route(Section):
     """Where instances go; the first route that matches wins."""
 
-    match: Annotated[Values, Field(default_factory=dict)]
+    match: Values = Field(default_factory=dict)
     """Attributes of the instance, with `*` and `?`."""
     when: When = When()
     """Who stores it."""
@@ -30,13 +30,13 @@ class Route(Section):
 class Coercion(Section):
     """How instances are changed on their way in."""
 
-    match: Annotated[Values, Field(default_factory=dict)]
+    match: Values = Field(default_factory=dict)
     """Which ones: attributes, or `backend`."""
-    set: Annotated[Mapping[str, str], Field(default_factory=dict)]
+    set: Mapping[str, str] = Field(default_factory=dict)
     """Attributes and their new values."""
     remove: tuple[Text, ...] = ()
     """Attributes to leave out."""
-    prefix: Annotated[Mapping[str, str], Field(default_factory=dict)]
+    prefix: Mapping[str, str] = Field(default_factory=dict)
     """Attributes and what is put before their values."""
 
 
@@ -90,7 +90,7 @@ class Webhook(Section):
 
     url: HttpUrl
     """Where they are sent."""
-    secret: SecretReference
+    secret: UnreadSecret
     """Signs them."""
 
 

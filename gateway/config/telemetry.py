@@ -5,6 +5,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from gateway.config.addresses import HttpUrl
+from gateway.config.choices import Flag
 from gateway.config.section import Lacking, Section
 
 
@@ -20,7 +21,7 @@ class LogConfig(Section):
 class MetricsConfig(Section):
     """Metrics for Prometheus, at /metrics."""
 
-    enabled: bool = True
+    enabled: Flag = True
     """false: /metrics is not there."""
 
 

@@ -24,25 +24,22 @@ _DURATIONS: dict[str, timedelta] = {
 }
 _SIZES: dict[str, int] = {"TiB": 1 << 40, "GiB": 1 << 30, "MiB": 1 << 20, "KiB": 1 << 10, "B": 1}
 
-# The number of digits keeps every product within timedelta and 64 bits.
+# So many digits that any product is within what timedelta holds.
 _DURATION = re.compile(r"([0-9]{1,9})(ms|s|m|h|d)")
-_SIZE = re.compile(r"([0-9]{1,6})(B|KiB|MiB|GiB|TiB)")
-
-_DURATION_WANTED = "a number with its unit (ms, s, m, h, d), such as 30s"
-_SIZE_WANTED = "a number with its unit (B, KiB, MiB, GiB, TiB), such as 64MiB"
+_SIZE = re.compile(r"([0-9]{1,9})(B|KiB|MiB|GiB|TiB)")
 
 
 def parse_duration(value: object) -> timedelta:
     """`30s` as a timedelta; a number without a unit is an error that says so."""
     if isinstance(value, timedelta):
         return value
-    number, unit = _split(value, _DURATION, "duration", _DURATION_WANTED)
+    number, unit = _split(value, _DURATION, "duration", "s", "ms, s, m, h, d")
     return number * _DURATIONS[unit]
 
 
 def parse_size(value: object) -> int:
     """`64MiB` in bytes; a number without a unit is an error that says so."""
-    number, unit = _split(value, _SIZE, "size", _SIZE_WANTED)
+    number, unit = _split(value, _SIZE, "size", "MiB", "B, KiB, MiB, GiB, TiB")
     return number * _SIZES[unit]
 
 
@@ -62,14 +59,15 @@ def format_size(value: int) -> str:
     return "0B"
 
 
-def _split(value: object, pattern: re.Pattern[str], kind: str, wanted: str) -> tuple[int, str]:
-    if isinstance(value, int | float) and not isinstance(value, bool):
-        raise problem(f"{value} has no unit: write {wanted}")
+def _split(
+    value: object, pattern: re.Pattern[str], kind: str, unit: str, units: str
+) -> tuple[int, str]:
     match = pattern.fullmatch(value) if isinstance(value, str) else None
-    if match is None:
-        shown = f"{value!r} is not a {kind}" if isinstance(value, str) else f"is not a {kind}"
-        raise problem(f"{shown}: write {wanted}")
-    return int(match[1]), match[2]
+    if match:
+        return int(match[1]), match[2]
+    if isinstance(value, int) and not isinstance(value, bool):
+        raise problem(f"{value} has no unit: write {value}{unit} ({units})")
+    raise problem(f"is not a {kind}: write a whole number and its unit, 30{unit} ({units})")
 
 
 def _above_zero(value: Any) -> Any:
