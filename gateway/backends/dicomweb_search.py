@@ -1,8 +1,10 @@
 """Search of a `dicomweb` backend (PS3.18 10.6): one page, whatever the archive's manners."""
 
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Awaitable, Callable, Hashable, Iterator
+from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 from typing import Any
 
 from gateway.backends.base import CallContext, SearchPage
@@ -39,24 +41,48 @@ async def search(
 ) -> SearchPage:
     """The rows of one page, as the archive has them.
 
-    What the archive refuses is left out, one thing after the other, and named in the page's
-    `unsupported`; it is remembered in `learned`. 204, an empty body, `[]` and `[{}]` are no rows,
-    and so is 404 below a study. BackendRefused (400, 501 or 502) if nothing helps; BackendError.
+    What the archive refuses is left out and named in the page's `unsupported`; it is remembered
+    in `learned`. 204, an empty body, `[]` and `[{}]` are no rows, and so is 404 below a study.
+    BackendRefused (400, 501 or 502) if the archive does not take less either; BackendError.
     """
+    ask = partial(_ask, transport, context, learned)
     query, without = _spared(query, learned)
-    steps, last = iter(STEPS), None
-    while True:
-        try:
-            page = await _ask(transport, query, context, learned)
-        except BackendRefused as refusal:
-            simpler = _next(steps, query) if _may_be_simpler(refusal) else None
-            if simpler is None:
-                raise _final(refusal) from refusal
-            query, last, without = simpler.query, simpler, without | simpler.without
-        else:
-            break
-    _learn(learned, query, last)
+    try:
+        page = await ask(query)
+    except BackendRefused as refusal:
+        if refusal.upstream_status in _NOT_ACCEPTABLE:
+            raise _final(refusal) from refusal
+        page, simpler = await _ask_for_less(ask, query, refusal)
+        _blame(simpler.refused, learned)
+        query, without = simpler.query, without | simpler.without
+    if query.include_all:
+        learned.includefield_all = True
     return replace(page, unsupported=page.unsupported | without)
+
+
+async def _ask_for_less(
+    ask: Callable[[SearchQuery], Awaitable[SearchPage]], query: SearchQuery, refusal: BackendRefused
+) -> tuple[SearchPage, Simpler]:
+    """Leave out one thing on top of another until the archive answers.
+
+    The last one is to blame, since without the others alone there was no answer; so it is left
+    out alone too, which keeps what the others are good for.
+    """
+    less = query
+    without = frozenset[str]()
+    for step in STEPS:
+        simpler = step(less)
+        if simpler is None:
+            continue
+        less, without = simpler.query, without | simpler.without
+        with suppress(BackendRefused):
+            page = await ask(less)
+            alone = step(query)
+            if alone is not None and alone.query != less:
+                with suppress(BackendRefused):
+                    return await ask(alone.query), alone
+            return page, replace(simpler, without=without)
+    raise _final(refusal) from refusal
 
 
 def _spared(query: SearchQuery, learned: Learned) -> tuple[SearchQuery, frozenset[str]]:
@@ -69,31 +95,16 @@ def _spared(query: SearchQuery, learned: Learned) -> tuple[SearchQuery, frozense
     return query, without
 
 
-def _next(
-    steps: Iterator[Callable[[SearchQuery], Simpler | None]], query: SearchQuery
-) -> Simpler | None:
-    return next(filter(None, (step(query) for step in steps)), None)
-
-
-def _may_be_simpler(refusal: BackendRefused) -> bool:
-    """False for what no parameter is to blame for."""
-    return refusal.upstream_status not in _NOT_ACCEPTABLE
-
-
-def _learn(learned: Learned, query: SearchQuery, last: Simpler | None) -> None:
-    """Only the last thing left out is blamed: without the others alone there was no answer."""
-    if last is not None:
-        learned.refusals.remember(last.refused)
-        if last.refused == INCLUDE_ALL_REFUSED:
-            learned.includefield_all = False
-        elif last.refused == FUZZY_REFUSED:
-            learned.fuzzymatching = False
-    if query.include_all:
-        learned.includefield_all = True
+def _blame(refused: Hashable, learned: Learned) -> None:
+    learned.refusals.remember(refused)
+    if refused == INCLUDE_ALL_REFUSED:
+        learned.includefield_all = False
+    elif refused == FUZZY_REFUSED:
+        learned.fuzzymatching = False
 
 
 async def _ask(
-    transport: Transport, query: SearchQuery, context: CallContext, learned: Learned
+    transport: Transport, context: CallContext, learned: Learned, query: SearchQuery
 ) -> SearchPage:
     preferred = learned.forms.get(_OPERATION, 0)
     try:

@@ -6,40 +6,13 @@ from dataclasses import dataclass, replace
 
 from gateway.dicom.date_spans import DATE_VRS
 from gateway.dicom.resources import Level
+from gateway.dicom.search_attributes import REQUIRED_KEYS
 from gateway.dicom.search_query import INCLUDE_FIELD, MatchKey, SearchQuery
 from gateway.dicom.wildcards import has_wildcard
 
 INCLUDE_ALL_REFUSED = "includefield=all"
 FUZZY_REFUSED = "fuzzymatching"
 
-# Table 10.6.1-5: the attributes that an origin server has to match, at their level and below.
-_STUDY_KEYS = frozenset(
-    {
-        ("00080020",),
-        ("00080030",),
-        ("00080050",),
-        ("00080061",),
-        ("00080090",),
-        ("00100010",),
-        ("00100020",),
-        ("0020000D",),
-        ("00200010",),
-    }
-)
-_SERIES_KEYS = _STUDY_KEYS | {
-    ("00080060",),
-    ("0020000E",),
-    ("00200011",),
-    ("00400244",),
-    ("00400245",),
-    ("00400275", "00400009"),
-    ("00400275", "00401001"),
-}
-_REQUIRED = {
-    Level.STUDY: _STUDY_KEYS,
-    Level.SERIES: _SERIES_KEYS,
-    Level.INSTANCE: _SERIES_KEYS | {("00080016",), ("00080018",), ("00200013",)},
-}
 _PATTERN_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
 """The VRs that wildcards are for (PS3.4 C.2.2.2.4)."""
 
@@ -106,7 +79,7 @@ def _without_optional_keys(query: SearchQuery) -> Simpler | None:
 
 
 def _is_optional(key: MatchKey, level: Level) -> bool:
-    if key.path not in _REQUIRED[level] or not key.values:
+    if key.path not in REQUIRED_KEYS[level] or not key.values:
         return True
     return _shape(key) == "pattern" and key.vr not in _PATTERN_VRS
 
