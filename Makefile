@@ -84,6 +84,7 @@ chart: $(DEV) ## Test the Helm chart, and pack it into dist/
 lock: $(DEV) ## Write requirements/*.txt from pyproject.toml; with UPGRADE=--upgrade to newer releases
 	$(LOCK) --group build -o requirements/build.txt
 	$(LOCK) pyproject.toml -o requirements/run.txt
+	$(LOCK) pyproject.toml --all-extras -c requirements/run.txt -o requirements/cloud.txt
 	$(LOCK) pyproject.toml --group dev --all-extras -c requirements/run.txt -o requirements/dev.txt
 
 clean: ## Remove environments, caches and what was built
