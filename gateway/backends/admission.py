@@ -1,9 +1,9 @@
 """How much of a backend may be used at a time: `limits` of its configuration."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import Callable
 from datetime import timedelta
+from typing import Self
 
 from gateway.errors import BackendError
 
@@ -35,7 +35,8 @@ class Admission:
     """Bounds the requests on their way, the connections, and the rate; each wait is bounded too.
 
     Over `in_flight` a request waits outside; within it, for one of the `connections`. In both
-    cases, and for its turn by the rate, it waits for `patience` and is then answered 503.
+    cases, and for its turn by the rate, it waits for `patience` and is then answered 503. It is
+    the context that each request enters.
     """
 
     def __init__(
@@ -52,27 +53,37 @@ class Admission:
         self._bucket = bucket
         self._patience = patience.total_seconds()
 
-    @asynccontextmanager
-    async def slot(self) -> AsyncIterator[None]:
+    async def __aenter__(self) -> Self:
         """A turn and a connection, for as long as the context lasts. BackendError 503."""
-        async with self._of(self._in_flight), self._of(self._connections):
-            await self._turn()
-            yield
-
-    @asynccontextmanager
-    async def _of(self, places: asyncio.Semaphore) -> AsyncIterator[None]:
-        if places.locked():
-            try:
-                async with asyncio.timeout(self._patience):
-                    await places.acquire()
-            except TimeoutError as error:
-                raise self._busy() from error
-        else:
-            await places.acquire()
+        await self._take(self._in_flight)
         try:
-            yield
-        finally:
-            places.release()
+            await self._take(self._connections)
+        except BaseException:
+            self._in_flight.release()
+            raise
+        try:
+            await self._turn()
+        except BaseException:
+            self._give_back()
+            raise
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        self._give_back()
+
+    async def _take(self, places: asyncio.Semaphore) -> None:
+        if not places.locked():
+            await places.acquire()
+            return
+        try:
+            async with asyncio.timeout(self._patience):
+                await places.acquire()
+        except TimeoutError as error:
+            raise self._busy() from error
+
+    def _give_back(self) -> None:
+        self._connections.release()
+        self._in_flight.release()
 
     async def _turn(self) -> None:
         wait = 0.0 if self._bucket is None else self._bucket.take(self._patience)

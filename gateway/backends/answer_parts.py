@@ -15,7 +15,7 @@ _SYNTAX = "transfer-syntax"
 
 
 def is_multipart(answer: Answer) -> bool:
-    return _media_type(answer.headers.get("content-type")).essence.startswith("multipart/")
+    return answer.headers.get("content-type", "").lstrip().lower().startswith("multipart/")
 
 
 async def parts_of(answer: Answer) -> AsyncGenerator[Part, None]:

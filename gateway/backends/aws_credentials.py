@@ -46,7 +46,7 @@ class AwsSigV4Credentials:
         except self._errors.BotoCoreError:
             raise no_credentials_to_be_had(self._backend) from None
 
-    async def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, sent: Mapping[str, str]) -> bool:
         return False
 
     def _signed(self, outgoing: Outgoing) -> Mapping[str, str]:

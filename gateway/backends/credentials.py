@@ -39,7 +39,7 @@ class Credentials(Protocol):
     async def headers(self, request: Outgoing) -> Mapping[str, str]:
         """BackendError if there are none to be had."""
 
-    async def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, sent: Mapping[str, str]) -> bool:
         """The archive answered 401 to `sent`; True if the request may be sent again with others."""
 
 
@@ -51,7 +51,7 @@ class NoCredentials:
     async def headers(self, request: Outgoing) -> Mapping[str, str]:
         return _NONE
 
-    async def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, sent: Mapping[str, str]) -> bool:
         return False
 
 
@@ -66,7 +66,7 @@ class FixedCredentials:
     async def headers(self, request: Outgoing) -> Mapping[str, str]:
         return self._headers
 
-    async def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, sent: Mapping[str, str]) -> bool:
         return False
 
 
@@ -84,7 +84,7 @@ class ForwardCredentials:
             raise unauthorised(self._backend)
         return {"Authorization": f"Bearer {token}"}
 
-    async def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, sent: Mapping[str, str]) -> bool:
         return False
 
 

@@ -7,11 +7,17 @@ of the gateway's errors.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Mapping, Sequence
-from contextlib import AsyncExitStack, asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import (
+    AbstractAsyncContextManager,
+    asynccontextmanager,
+    contextmanager,
+    nullcontext,
+    suppress,
+)
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
-from types import MappingProxyType
+from types import MappingProxyType, TracebackType
 
 from gateway.backends.admission import Admission
 from gateway.backends.base import CallContext
@@ -32,6 +38,7 @@ _MAX_SKIPPED = 64 * 1024
 _SKIPPED_WITHIN = 1.0
 _UNAUTHORISED = 401
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
+_NO_DEADLINE = nullcontext()
 # Archives compress pixels when they may: 15 times slower, and nothing is gained.
 _UNLESS_SAID = {"Accept-Encoding": "identity"}
 
@@ -90,52 +97,51 @@ class HttpTransport:
     ) -> AsyncIterator[Answer]:
         url = join(self._peer.url, path, parameters, raw_query)
         outgoing = Outgoing(method, url, body is not None, context)
-        async with self._counted(_operation(method, patience)), self._within(patience):
-            self._breaker.check()
-            async with self._admission.slot(), self._exchange(outgoing, headers, body) as response:
-                if not (200 <= response.status < 300 or response.status in answers):
-                    raise await self._refused(response)
-                yield self._answer(response, str(url))
+        with self._counted(_operation(method, patience)):
+            async with self._deadline(patience):
+                self._breaker.check()
+                async with self._admission:
+                    response = await self._exchanged(outgoing, headers, body)
+                    try:
+                        if not (200 <= response.status < 300 or response.status in answers):
+                            raise await self._refused(response)
+                        yield self._answer(response, str(url))
+                    finally:
+                        response.close()
 
-    @asynccontextmanager
-    async def _exchange(
+    async def _exchanged(
         self, outgoing: Outgoing, headers: Mapping[str, str], body: Body | None
-    ) -> AsyncIterator[Response]:
-        """One request, or two where the first one's token was refused."""
+    ) -> Response:
+        """The answer to one request, or to two where the first one's token was refused."""
         for may_renew in (True, False):
             signed = await self._credentials.headers(outgoing)
-            async with AsyncExitStack() as stack:
-                merged = {**self._headers, **_trace(outgoing.context), **headers, **signed}
-                response = await self._sent(stack, outgoing, merged, body)
-                refused = response.status == _UNAUTHORISED and may_renew
-                if refused and await self._credentials.renew(signed):
-                    continue
-                yield response
-                return
+            merged = {**self._headers, **_trace(outgoing.context), **headers, **signed}
+            response = await self._sent(outgoing, merged, body)
+            if response.status != _UNAUTHORISED or not may_renew:
+                break
+            if not self._credentials.renew(signed):
+                break
+            response.close()
+        return response
 
     async def _sent(
-        self,
-        stack: AsyncExitStack,
-        outgoing: Outgoing,
-        headers: Mapping[str, str],
-        body: Body | None,
+        self, outgoing: Outgoing, headers: Mapping[str, str], body: Body | None
     ) -> Response:
         passage = self._breaker.enter()
         try:
-            response = await stack.enter_async_context(
-                self._session.request(outgoing.method, outgoing.url, headers, body)
-            )
-            if is_away(response.status, response.headers):
-                passage.failed()
-            else:
-                passage.succeeded()
-                self._vitals.answered()
+            response = await self._session.open(outgoing.method, outgoing.url, headers, body)
         except NoAnswer as failure:
             passage.failed()
             raise silence(failure.trouble, self.backend) from failure
-        finally:
-            # Whatever else ended it, a cancellation above all, shows nothing of the archive.
+        except BaseException:
+            # A cancellation, or a body that could not be read, shows nothing of the archive.
             passage.abandoned()
+            raise
+        if is_away(response.status, response.headers):
+            passage.failed()
+        else:
+            passage.succeeded()
+            self._vitals.answered()
         return response
 
     async def _refused(self, response: Response) -> BackendError:
@@ -162,24 +168,14 @@ class HttpTransport:
             )
         return HttpAnswer(response, url, coding, self.backend)
 
-    @asynccontextmanager
-    async def _within(self, patience: Patience) -> AsyncIterator[None]:
-        """For a search, all of it: the wait for a connection and the reading of the body too."""
+    def _deadline(self, patience: Patience) -> AbstractAsyncContextManager[object]:
+        """For a search, of all of it: the wait for a connection and the reading of the body too."""
         if patience is Patience.FIRST_BYTE:
-            yield
-            return
-        try:
-            async with asyncio.timeout(self._peer.search_timeout.total_seconds()) as clock:
-                yield
-        except TimeoutError as error:
-            if not clock.expired():
-                raise
-            raise BackendError(
-                504, "The archive did not answer in time.", "timeout", backend=self.backend
-            ) from error
+            return _NO_DEADLINE
+        return _Deadline(self._peer.search_timeout, self.backend)
 
-    @asynccontextmanager
-    async def _counted(self, operation: str) -> AsyncIterator[None]:
+    @contextmanager
+    def _counted(self, operation: str) -> Iterator[None]:
         started, outcome = time.monotonic(), "cancelled"
         try:
             yield
@@ -190,6 +186,30 @@ class HttpTransport:
         finally:
             seconds = time.monotonic() - started
             self._metrics.upstream_finished(self.backend, operation, outcome, seconds)
+
+
+class _Deadline:
+    """BackendError 504 for whatever is still under way in the end."""
+
+    def __init__(self, after: timedelta, backend: str) -> None:
+        self._clock = asyncio.timeout(after.total_seconds())
+        self._backend = backend
+
+    async def __aenter__(self) -> None:
+        await self._clock.__aenter__()
+
+    async def __aexit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        try:
+            await self._clock.__aexit__(kind, error, trace)
+        except TimeoutError as timeout:
+            raise BackendError(
+                504, "The archive did not answer in time.", "timeout", backend=self._backend
+            ) from timeout
 
 
 class HttpAnswer:

@@ -96,5 +96,5 @@ class TokenCredentials:
     async def headers(self, request: Outgoing) -> Mapping[str, str]:
         return {"Authorization": f"Bearer {await self._source.get()}"}
 
-    async def renew(self, sent: Mapping[str, str]) -> bool:
+    def renew(self, sent: Mapping[str, str]) -> bool:
         return self._source.refused(sent["Authorization"].removeprefix("Bearer "))

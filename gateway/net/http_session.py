@@ -42,15 +42,15 @@ class Timeouts:
 class Response:
     """An answer whose body is unread. Header names are in lower case, repeated ones joined."""
 
-    def __init__(self, response: ClientResponse, idle: timedelta) -> None:
+    def __init__(self, response: ClientResponse, idle: float) -> None:
         self.status = response.status
         self.headers = _joined(response)
-        self._content = response.content
-        self._idle = idle.total_seconds()
+        self._response = response
+        self._idle = idle
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives. StreamBroken if it is cut or stands still for `idle`."""
-        content = self._content
+        content = self._response.content
         with within_the_answer():
             while True:
                 # What is buffered already needs no timer, and its end needs no waiting.
@@ -61,6 +61,13 @@ class Response:
                 if not chunk:
                     return
                 yield chunk
+
+    def close(self) -> None:
+        """Close the connection, unless the body has arrived to its end."""
+        connection = self._response.connection
+        if connection is not None:
+            _drop(connection.transport)
+        self._response.close()
 
 
 class HttpSession:
@@ -97,16 +104,20 @@ class HttpSession:
     async def request(
         self, method: str, url: URL, headers: Mapping[str, str], body: Body | None = None
     ) -> AsyncIterator[Response]:
-        """The answer, whatever its status. NoAnswer if there is none.
-
-        Leaving the context closes the connection, unless the body has arrived to its end.
-        """
-        response = await self._answered(method, url, headers, body)
+        """The answer, whatever its status. NoAnswer if there is none."""
+        response = await self.open(method, url, headers, body)
         try:
-            _stop_first_byte_timer(response)
-            yield Response(response, self._idle)
+            yield response
         finally:
-            _leave(response)
+            response.close()
+
+    async def open(
+        self, method: str, url: URL, headers: Mapping[str, str], body: Body | None = None
+    ) -> Response:
+        """The same, for a caller who closes it."""
+        response = await self._answered(method, url, headers, body)
+        _stop_first_byte_timer(response)
+        return Response(response, self._idle.total_seconds())
 
     async def _answered(
         self, method: str, url: URL, headers: Mapping[str, str], body: Body | None
@@ -173,13 +184,6 @@ async def _sent_once(request: ClientRequest, handler: ClientHandlerType) -> Clie
         except BaseException:
             _drop(request.transport if isinstance(request, _Request) else None)
             raise
-
-
-def _leave(response: ClientResponse) -> None:
-    connection = response.connection
-    if connection is not None:
-        _drop(connection.transport)
-    response.close()
 
 
 def _drop(transport: asyncio.Transport | None) -> None:

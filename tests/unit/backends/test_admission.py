@@ -34,7 +34,7 @@ class Crowd:
         return self._group.create_task(self._stay(leave)), leave
 
     async def _stay(self, leave: asyncio.Event) -> None:
-        async with self._admission.slot():
+        async with self._admission:
             self.inside += 1
             self.most = max(self.inside, self.most)
             try:
@@ -65,9 +65,9 @@ async def test_whoever_waits_too_long_is_told_to_come_back(
     connections: int, in_flight: int
 ) -> None:
     admission = Admission("pacs", connections, in_flight, None, SHORT)
-    async with admission.slot():
+    async with admission:
         with pytest.raises(BackendError) as caught:
-            async with admission.slot():
+            async with admission:
                 pass
 
     assert (caught.value.status, caught.value.category) == (503, "backend_limit")
@@ -107,7 +107,7 @@ async def test_cancelling_at_the_moment_a_place_gets_free_loses_none() -> None:
 
 
 async def enter(admission: Admission) -> None:
-    async with admission.slot():
+    async with admission:
         pass
 
 
