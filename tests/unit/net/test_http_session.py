@@ -4,57 +4,20 @@ import asyncio
 import socket
 from collections.abc import AsyncIterator
 from contextlib import ExitStack, asynccontextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import timedelta
-from pathlib import Path
 
 import pytest
 from yarl import URL
 
 from gateway.errors import StreamBroken
 from gateway.net.failures import NoAnswer, Trouble
-from gateway.net.http_session import HttpSession, Timeouts
-from gateway.net.request_body import Body, BytesBody
-from gateway.net.tls import client_context
-from tests.fakes.certificates import Certificates, make_certificates
+from gateway.net.http_session import HttpSession
+from gateway.net.request_body import BytesBody
 from tests.fakes.pacs import Cut, Pacs, Raw, Recorded, Reply, Step, stay
+from tests.fakes.sessions import PATH, PATIENT, SHORT, failure_of, fetch, trouble_of
 
-LONG, SHORT = timedelta(seconds=30), timedelta(milliseconds=150)
-PATIENT = Timeouts(connect=LONG, first_byte=LONG, idle=LONG)
-PATH = "/dicom-web/studies"
 HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/dicom+json\r\n"
-
-
-@pytest.fixture
-async def pacs() -> AsyncIterator[Pacs]:
-    async with Pacs() as pacs:
-        yield pacs
-
-
-@pytest.fixture
-def certificates(tmp_path: Path) -> Certificates:
-    return make_certificates(tmp_path)
-
-
-async def fetch(
-    session: HttpSession, pacs: Pacs, method: str = "GET", body: Body | None = None
-) -> bytes:
-    async with session.request(method, URL(pacs.base + "/studies"), {}, body) as response:
-        return b"".join([chunk async for chunk in response.chunks()])
-
-
-async def trouble_of(timeouts: Timeouts, pacs: Pacs, body: Body | None = None) -> Trouble:
-    async with HttpSession(timeouts) as session:
-        with pytest.raises(NoAnswer) as caught:
-            await fetch(session, pacs, "POST" if body else "GET", body)
-    return caught.value.trouble
-
-
-async def failure_of(timeouts: Timeouts, pacs: Pacs) -> StreamBroken:
-    async with HttpSession(timeouts) as session:
-        with pytest.raises(StreamBroken) as caught:
-            await fetch(session, pacs)
-    return caught.value
 
 
 # -- what is sent, and what is not done in silence
@@ -169,21 +132,6 @@ async def test_a_slow_reader_is_not_the_peers_fault(pacs: Pacs) -> None:
             size += len(chunk)
 
     assert size == len(body)
-
-
-async def test_a_peer_that_stops_reading_is_stalled(pacs: Pacs) -> None:
-    pacs.on("POST", PATH, Raw([stay()], read_body=False))
-
-    assert await trouble_of(replace(PATIENT, idle=SHORT), pacs, Endless()) is Trouble.STALLED
-
-
-async def test_an_upload_may_take_longer_than_the_first_byte(pacs: Pacs) -> None:
-    pacs.on("POST", PATH, Reply(body=b"stored"))
-    body = Slow([b"a", b"b", b"c"], 0.1)
-    async with HttpSession(replace(PATIENT, first_byte=SHORT, idle=SHORT)) as session:
-        assert await fetch(session, pacs, "POST", body) == b"stored"
-
-    assert pacs.requests[0].body == b"abc"
 
 
 # -- no answer
@@ -301,60 +249,6 @@ async def test_a_post_is_sent_once_whatever_happens(pacs: Pacs) -> None:
     assert len(pacs.requests) == 1
 
 
-# -- bodies that go out
-
-
-async def test_a_body_of_known_length_is_sent_with_it(pacs: Pacs) -> None:
-    pacs.on("POST", PATH, Reply())
-    async with HttpSession(PATIENT) as session:
-        await fetch(session, pacs, "POST", BytesBody(b"12345"))
-
-    assert pacs.requests[0].headers["Content-Length"] == "5"
-    assert "Transfer-Encoding" not in pacs.requests[0].headers
-
-
-async def test_a_body_of_unknown_length_is_sent_chunked(pacs: Pacs) -> None:
-    pacs.on("POST", PATH, Reply())
-    async with HttpSession(PATIENT) as session:
-        await fetch(session, pacs, "POST", Slow([b"123", b"45"], 0))
-
-    assert pacs.requests[0].headers["Transfer-Encoding"] == "chunked"
-    assert pacs.requests[0].body == b"12345"
-
-
-async def test_a_failure_of_the_bodys_source_is_raised_as_it_is(pacs: Pacs) -> None:
-    pacs.on("POST", PATH, Reply())
-    async with HttpSession(PATIENT) as session:
-        with pytest.raises(StreamBroken, match="client left"):
-            await fetch(session, pacs, "POST", Failing(StreamBroken(400, "client left", "x")))
-        with pytest.raises(OSError, match="disk"):
-            await fetch(session, pacs, "POST", Failing(OSError("disk")))
-
-    await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
-    assert all(each.body is None for each in pacs.requests)
-
-
-async def test_a_body_that_is_shorter_than_it_said_is_not_sent_as_whole(pacs: Pacs) -> None:
-    pacs.on("POST", PATH, Reply())
-    async with HttpSession(PATIENT) as session:
-        with pytest.raises(StreamBroken):
-            await fetch(session, pacs, "POST", Short())
-
-    await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
-    assert [each for each in pacs.requests if each.body is not None] == []
-
-
-async def test_an_answer_before_the_body_is_out_is_taken(pacs: Pacs) -> None:
-    pacs.on("POST", PATH, Reply(413, body=b"too large", read_body=False))
-    async with (
-        HttpSession(PATIENT) as session,
-        session.request("POST", URL(pacs.base + "/studies"), {}, Endless()) as response,
-    ):
-        assert response.status == 413
-
-    await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
-
-
 # -- leaving early
 
 
@@ -376,104 +270,6 @@ async def test_cancelling_before_the_first_byte_closes_the_connection(pacs: Pacs
         asked.cancel()
         await pacs.wait_for(lambda pacs: pacs.requests[0].gone.is_set())
         await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
-
-
-async def test_cancelling_an_upload_that_stands_still_closes_the_connection(pacs: Pacs) -> None:
-    left = asyncio.Event()
-    # It reads nothing, and so learns only by writing, twice, that the other side is gone.
-    early = b"HTTP/1.1 102 Processing\r\n\r\n"
-    again: list[Step] = [early, 0.02]
-    steps: list[Step] = [left, *again * 10, stay()]
-    pacs.on("POST", PATH, Raw(steps, read_body=False))
-    async with HttpSession(PATIENT) as session, asyncio.TaskGroup() as group:
-        sent = group.create_task(fetch(session, pacs, "POST", Endless()))
-        await pacs.wait_for(lambda pacs: pacs.active == 1)
-        sent.cancel()
-        await asyncio.wait([sent])
-        left.set()
-        await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
-
-
-# -- TLS
-
-
-async def test_an_authority_of_the_operators_is_trusted(certificates: Certificates) -> None:
-    async with Pacs(certificates.server_context()) as pacs:
-        pacs.on("GET", PATH, Reply(body=b"[]"))
-        context = client_context(certificates.ca)
-        async with HttpSession(PATIENT, context) as session:
-            assert await fetch(session, pacs) == b"[]"
-
-
-async def test_an_unknown_authority_is_tls_trouble(certificates: Certificates) -> None:
-    async with Pacs(certificates.server_context()) as pacs:
-        assert await trouble_of(PATIENT, pacs) is Trouble.TLS
-
-
-async def test_verification_can_be_switched_off(certificates: Certificates) -> None:
-    async with Pacs(certificates.server_context()) as pacs:
-        pacs.on("GET", PATH, Reply(body=b"[]"))
-        async with HttpSession(PATIENT, client_context(verify=False)) as session:
-            assert await fetch(session, pacs) == b"[]"
-
-
-async def test_a_client_certificate_is_shown(certificates: Certificates) -> None:
-    async with Pacs(certificates.server_context(client_needed=True)) as pacs:
-        pacs.on("GET", PATH, Reply(body=b"[]"))
-        own = client_context(certificates.ca, certificates.client, certificates.client)
-        async with HttpSession(PATIENT, own) as session:
-            assert await fetch(session, pacs) == b"[]"
-        async with HttpSession(PATIENT, client_context(certificates.ca)) as session:
-            with pytest.raises(NoAnswer):
-                await fetch(session, pacs)
-
-
-async def test_plain_http_where_tls_is_spoken_is_no_answer(certificates: Certificates) -> None:
-    async with Pacs(certificates.server_context()) as pacs, HttpSession(PATIENT) as session:
-        url = URL(pacs.base.replace("https:", "http:"))
-        with pytest.raises(NoAnswer):
-            async with session.request("GET", url, {}):
-                pass
-
-
-# -- bodies for the tests above
-
-
-@dataclass
-class Slow:
-    pieces: list[bytes]
-    pause: float
-    length: None = None
-
-    async def open(self) -> AsyncIterator[bytes]:
-        for piece in self.pieces:
-            await asyncio.sleep(self.pause)
-            yield piece
-
-
-class Endless:
-    length = None
-
-    async def open(self) -> AsyncIterator[bytes]:
-        while True:
-            yield b"x" * 65536
-
-
-@dataclass
-class Failing:
-    error: Exception
-    length: None = None
-
-    async def open(self) -> AsyncIterator[bytes]:
-        yield b"the beginning"
-        raise self.error
-
-
-class Short:
-    length = 100
-
-    async def open(self) -> AsyncIterator[bytes]:
-        yield b"not a hundred bytes"
 
 
 @asynccontextmanager

@@ -1,0 +1,106 @@
+"""Bodies on their way to a PACS that reads them, or does not."""
+
+import asyncio
+from dataclasses import replace
+
+import pytest
+from yarl import URL
+
+from gateway.errors import StreamBroken
+from gateway.net.failures import Trouble
+from gateway.net.http_session import HttpSession
+from gateway.net.request_body import BytesBody
+from tests.fakes.pacs import Pacs, Raw, Reply, Step, stay
+from tests.fakes.sessions import (
+    PATH,
+    PATIENT,
+    SHORT,
+    Endless,
+    Failing,
+    Short,
+    Slow,
+    fetch,
+    trouble_of,
+)
+
+
+async def test_a_body_of_known_length_is_sent_with_it(pacs: Pacs) -> None:
+    pacs.on("POST", PATH, Reply())
+    async with HttpSession(PATIENT) as session:
+        await fetch(session, pacs, "POST", BytesBody(b"12345"))
+
+    assert pacs.requests[0].headers["Content-Length"] == "5"
+    assert "Transfer-Encoding" not in pacs.requests[0].headers
+
+
+async def test_a_body_of_unknown_length_is_sent_chunked(pacs: Pacs) -> None:
+    pacs.on("POST", PATH, Reply())
+    async with HttpSession(PATIENT) as session:
+        await fetch(session, pacs, "POST", Slow([b"123", b"45"], 0))
+
+    assert pacs.requests[0].headers["Transfer-Encoding"] == "chunked"
+    assert pacs.requests[0].body == b"12345"
+
+
+async def test_a_failure_of_the_bodys_source_is_raised_as_it_is(pacs: Pacs) -> None:
+    pacs.on("POST", PATH, Reply())
+    async with HttpSession(PATIENT) as session:
+        with pytest.raises(StreamBroken, match="client left"):
+            await fetch(session, pacs, "POST", Failing(StreamBroken(400, "client left", "x")))
+        with pytest.raises(OSError, match="disk"):
+            await fetch(session, pacs, "POST", Failing(OSError("disk")))
+
+    await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
+    assert all(each.body is None for each in pacs.requests)
+
+
+async def test_a_body_that_is_shorter_than_it_said_is_not_sent_as_whole(pacs: Pacs) -> None:
+    pacs.on("POST", PATH, Reply())
+    async with HttpSession(PATIENT) as session:
+        with pytest.raises(StreamBroken):
+            await fetch(session, pacs, "POST", Short())
+
+    await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
+    assert [each for each in pacs.requests if each.body is not None] == []
+
+
+async def test_an_answer_before_the_body_is_out_is_taken(pacs: Pacs) -> None:
+    pacs.on("POST", PATH, Reply(413, body=b"too large", read_body=False))
+    async with (
+        HttpSession(PATIENT) as session,
+        session.request("POST", URL(pacs.base + "/studies"), {}, Endless()) as response,
+    ):
+        assert response.status == 413
+
+    await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
+
+
+async def test_a_peer_that_stops_reading_is_stalled(pacs: Pacs) -> None:
+    pacs.on("POST", PATH, Raw([stay()], read_body=False))
+
+    assert await trouble_of(replace(PATIENT, idle=SHORT), pacs, Endless()) is Trouble.STALLED
+
+
+async def test_an_upload_may_take_longer_than_the_first_byte(pacs: Pacs) -> None:
+    pacs.on("POST", PATH, Reply(body=b"stored"))
+    body = Slow([b"a", b"b", b"c"], 0.1)
+    async with HttpSession(replace(PATIENT, first_byte=SHORT, idle=SHORT)) as session:
+        assert await fetch(session, pacs, "POST", body) == b"stored"
+
+    assert pacs.requests[0].body == b"abc"
+
+
+async def test_cancelling_an_upload_that_stands_still_closes_the_connection(pacs: Pacs) -> None:
+    left = asyncio.Event()
+    # It reads nothing, and so learns only by writing, twice, that the other side is gone.
+    early = b"HTTP/1.1 102 Processing\r\n\r\n"
+    again: list[Step] = [early, 0.02]
+    steps: list[Step] = [left, *again * 10, stay()]
+    pacs.on("POST", PATH, Raw(steps, read_body=False))
+    async with HttpSession(PATIENT) as session, asyncio.TaskGroup() as group:
+        sent = group.create_task(fetch(session, pacs, "POST", Endless()))
+        await pacs.wait_for(lambda pacs: pacs.active == 1)
+        sent.cancel()
+        await asyncio.wait([sent])
+        left.set()
+        await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
