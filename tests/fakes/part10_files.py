@@ -1,14 +1,17 @@
 """DICOM files as bytes: written by pydicom, or by hand where no writer would write them."""
 
+import asyncio
 import struct
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Coroutine, Sequence
 from io import BytesIO
-from typing import Any
+from typing import Any, TypeVar
 
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread, dcmwrite
 from pydicom.dataset import FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
+
+T = TypeVar("T")
 
 LONG = (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"UC", b"UN", b"UR", b"UT")
 UNDEFINED = 0xFFFFFFFF
@@ -43,6 +46,23 @@ async def joined(chunks: AsyncGenerator[bytes, None]) -> bytes:
     pieces = [chunk async for chunk in chunks]
     assert b"" not in pieces
     return b"".join(pieces)
+
+
+async def turns_during(work: Coroutine[Any, Any, T]) -> tuple[T, int]:
+    """What some work gives, and how often the event loop could do something else meanwhile."""
+    turns = 0
+
+    async def count() -> None:
+        nonlocal turns
+        while True:
+            turns += 1
+            await asyncio.sleep(0)
+
+    async with asyncio.TaskGroup() as group:
+        counting = group.create_task(count())
+        result = await work
+        counting.cancel()
+    return result, turns
 
 
 def file_meta(transfer_syntax: str) -> FileMetaDataset:

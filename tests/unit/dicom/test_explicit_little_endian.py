@@ -33,6 +33,7 @@ from tests.fakes.part10_files import (
     item,
     joined,
     read,
+    turns_during,
     written,
 )
 
@@ -218,6 +219,11 @@ async def test_a_file_that_is_not_native_is_refused(syntax: str) -> None:
         await reencoded(file_of(syntax, explicit(0x00080016, b"UI", b"1.2\0")))
 
 
+async def test_a_dataset_without_file_meta_is_refused() -> None:
+    with pytest.raises(Part10Error, match="native"):
+        await reencoded(implicit(0x00080016, b"1.2\0"))
+
+
 @pytest.mark.parametrize("vr", [b"OB", b"OW"])
 async def test_fragments_in_a_native_file_are_refused(vr: bytes) -> None:
     pixels = explicit(0x7FE00010, vr, b"", length=UNDEFINED, order=">")
@@ -270,7 +276,9 @@ async def test_memory_does_not_grow_with_the_pixels() -> None:
 
 async def test_many_elements_are_walked_off_the_event_loop() -> None:
     many = implicit(0x00081140, item(implicit(0x00081155, b"1.2\0") * 10) * 20_000)
-    out = await dataset_of(ImplicitVRLittleEndian, many + implicit(0x00280103, b"\1\0"))
+    many += implicit(0x00280103, b"\1\0")
+    out, turns = await turns_during(dataset_of(ImplicitVRLittleEndian, many))
+    assert turns > 30
     assert len(out) == 12 + 20_000 * (16 + 10 * 12) + 8 + 10
     assert out.endswith(explicit(0x00280103, b"US", b"\1\0"))
 

@@ -215,6 +215,7 @@ def test_every_header_of_every_part_is_read_and_none_is_left_in_the_payload() ->
         b"--b\r\n\r\ndata\r\n--b\r\n",
         b"--b\r\n\r\ndata\r\n--b--x",
         b"--b\r\n\r\ndata\n--b--",
+        b"--b\r\n--b--",
         b"--a\r\n\r\ndata\r\n--a--\r\n",
         b'--"b"\r\n\r\ndata\r\n--"b"--\r\n',
     ],

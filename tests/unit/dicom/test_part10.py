@@ -1,6 +1,5 @@
 """Headers of DICOM files that are still arriving."""
 
-import asyncio
 from contextlib import suppress
 from pathlib import Path
 
@@ -31,6 +30,7 @@ from tests.fakes.part10_files import (
     implicit,
     item,
     read,
+    turns_during,
     written,
 )
 
@@ -168,6 +168,7 @@ async def test_a_dataset_that_is_not_written_as_labelled_is_read(
     header = await header_of(file_of(label, dataset))
     assert header.study == "1.2.3.1"
     assert header.transfer_syntax == label
+    assert header.dataset.original_encoding == (dataset[4:6] != b"UI", True)
 
 
 # Files as archives take them, though the standard does not have them.
@@ -364,18 +365,7 @@ async def test_a_little_that_inflates_to_a_lot_is_read_up_to_the_limit() -> None
 async def test_a_long_header_is_read_off_the_event_loop() -> None:
     many = explicit(0x00081140, b"SQ", item(UIDS) * 10_000, length=UNDEFINED)
     data = file_of(ExplicitVRLittleEndian, many + implicit(SEQUENCE_END, b"") + UIDS)
-    turns = 0
-
-    async def count() -> None:
-        nonlocal turns
-        while True:
-            turns += 1
-            await asyncio.sleep(0)
-
-    async with asyncio.TaskGroup() as group:
-        counting = group.create_task(count())
-        header = await header_of(data, limit=4 * LIMIT)
-        counting.cancel()
+    header, turns = await turns_during(header_of(data, limit=4 * LIMIT))
     assert uids(header) == IDENTIFIED
     assert turns > 10
 
