@@ -1,7 +1,7 @@
 """Search of a `dicomweb` backend (PS3.18 10.6): one page, whatever the archive's manners."""
 
 import re
-from collections.abc import Awaitable, Callable, Hashable, Iterator
+from collections.abc import Awaitable, Callable, Hashable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -158,22 +158,33 @@ async def _rows(answer: Answer, backend: str) -> tuple[list[Dataset], bool]:
     async for chunk in answer.chunks():
         body += chunk
         if len(body) > _LARGEST:
-            whole = JsonArraySplitter().feed(bytes(body))
-            return [row for element in whole for row in _parsed(element, backend)], True
-    return list(_parsed(bytes(body), backend)), False
+            return _whole_rows(bytes(body), backend), True
+    return _parsed(bytes(body), backend), False
 
 
-def _parsed(body: bytes, backend: str) -> Iterator[Dataset]:
-    """The rows that a text holds: an array, or one object; what is no object is none."""
+def _whole_rows(beginning: bytes, backend: str) -> list[Dataset]:
+    try:
+        elements = JsonArraySplitter().feed(beginning)
+    except ValueError as error:
+        raise _unreadable(backend) from error
+    rows = [row for element in elements for row in _parsed(element, backend)]
+    if not rows:
+        raise _unreadable(backend)
+    return rows
+
+
+def _parsed(body: bytes, backend: str) -> list[Dataset]:
+    """The rows that a text holds: an array, or one object; what is no object in it is none."""
     if not body.strip():
-        return
+        return []
     try:
         parsed: Any = parse_json(body)
     except ValueError as error:
         raise _unreadable(backend) from error
-    for row in parsed if isinstance(parsed, list) else [parsed]:
-        if isinstance(row, dict) and row:
-            yield row
+    if not isinstance(parsed, list | dict | None):
+        raise _unreadable(backend)
+    rows = parsed if isinstance(parsed, list) else [parsed]
+    return [row for row in rows if isinstance(row, dict) and row]
 
 
 def _final(refusal: BackendRefused) -> BackendRefused:
