@@ -18,8 +18,11 @@ def client_context(
     they should be.
     """
     context = ssl.create_default_context(cafile=ca)
-    if ca is not None and system_too:
-        context.load_default_certs()
+    if ca is not None:
+        # Python 3.13 asks more of a certificate than hospitals' own authorities put into theirs.
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
+        if system_too:
+            context.load_default_certs()
     if not verify:
         context.check_hostname = False
         context.verify_mode = ssl.CERT_NONE

@@ -1,4 +1,7 @@
-"""A certificate authority of a few seconds, for servers and clients that prove themselves."""
+"""A certificate authority of a few seconds, for servers and clients that prove themselves.
+
+Its certificates lack key identifiers, as those of hospitals' own authorities often do.
+"""
 
 import datetime
 import ssl
