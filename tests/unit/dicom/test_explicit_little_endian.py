@@ -3,6 +3,7 @@
 import subprocess
 import tracemalloc
 from collections.abc import AsyncIterator
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -41,6 +42,7 @@ from tests.fakes.part10_files import (
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
 SIZES = (1, 7, 1 << 16)
+NATIVE = (ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian)
 
 
 async def reencoded(data: bytes, size: int = 1 << 16) -> bytes:
@@ -231,9 +233,7 @@ async def test_fragments_in_a_native_file_are_refused(vr: bytes) -> None:
         await dataset_of(ExplicitVRBigEndian, pixels + item(b"\0\0", order=">"))
 
 
-@pytest.mark.parametrize(
-    "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
-)
+@pytest.mark.parametrize("syntax", NATIVE)
 async def test_a_file_cut_anywhere_is_never_ended_as_if_complete(syntax: str) -> None:
     dataset = identified()
     dataset.SourceImageSequence = [identified()]
@@ -250,6 +250,23 @@ async def test_a_file_cut_anywhere_is_never_ended_as_if_complete(syntax: str) ->
         taken += 1
         assert differences(read(out), read(data[:end])) == []
     assert taken == (0 if syntax == DeflatedExplicitVRLittleEndian else 5)
+
+
+@pytest.mark.parametrize("syntax", NATIVE)
+@given(data=st.data())
+async def test_nothing_but_a_part10_error_comes_of_damaged_files(
+    syntax: str, data: st.DataObject
+) -> None:
+    dataset = identified()
+    dataset.SourceImageSequence = [identified(), Dataset()]
+    dataset["SourceImageSequence"].is_undefined_length = True
+    dataset.add_new(0x00280010, "US", 512)
+    stored = bytearray(written(dataset, syntax))
+    positions = st.integers(0, len(stored) - 1)
+    for position, byte in data.draw(st.lists(st.tuples(positions, st.integers(0, 255)))):
+        stored[position] = byte
+    with suppress(Part10Error):
+        await reencoded(bytes(stored), 64)
 
 
 async def test_memory_does_not_grow_with_the_pixels() -> None:
