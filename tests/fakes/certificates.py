@@ -25,6 +25,7 @@ class Certificates:
 
     def server_context(self, *, client_needed: bool = False) -> ssl.SSLContext:
         context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH, cafile=self.ca)
+        context.verify_flags &= ~ssl.VERIFY_X509_STRICT
         context.load_cert_chain(self.server)
         context.verify_mode = ssl.CERT_REQUIRED if client_needed else ssl.CERT_NONE
         return context
