@@ -35,9 +35,9 @@ def implicit_vr(tag: int, length: int, *, signed: bool) -> bytes:
     """
     vr = _dictionary_vr(tag)
     if vr == _BY_SIGN:
-        return b"SS" if signed else b"US"
-    if vr == _LOOK_UP_TABLE:
-        return b"US" if length == 2 else b"OW"
+        vr = "SS" if signed else "US"
+    elif vr == _LOOK_UP_TABLE:
+        vr = "US" if length == 2 else "OW"
     code = b"OW" if vr in _WORDS else vr.encode("ascii")
     return b"UN" if length > 0xFFFF and code not in LONG_VRS else code
 

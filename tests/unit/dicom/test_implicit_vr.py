@@ -38,6 +38,8 @@ def test_every_public_element_has_the_vr_of_the_dictionary() -> None:
         (0x00283006, 4, b"OW"),
         (0x30060050, 0xFFFF, b"DS"),
         (0x30060050, 0x10000, b"UN"),
+        (0x00280106, 0x10000, b"UN"),
+        (0x00283006, 0x10000, b"OW"),
         (0x00281201, 0x20000, b"OW"),
     ],
 )
