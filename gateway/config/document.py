@@ -75,5 +75,10 @@ def scalars(path: Path, value: Any) -> Iterator[tuple[Path, Any]]:
 
 def show_path(path: Path) -> str:
     """`backends[0].timeouts.connect`"""
-    text = "".join(f"[{each}]" if isinstance(each, int) else f".{each}" for each in path)
+    text = "".join(f"[{each}]" if isinstance(each, int) else f".{_show(each)}" for each in path)
     return text.removeprefix(".")
+
+
+def _show(key: str) -> str:
+    """A line break in a key must not make two lines of a problem."""
+    return key if key.isprintable() else repr(key)

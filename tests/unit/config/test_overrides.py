@@ -66,6 +66,14 @@ def test_a_whole_section_can_be_given_and_its_keys_after_it(with_section: Load) 
     assert (config.server.port, config.server.workers, config.server.host) == (4, 3, "127.0.0.1")
 
 
+def test_what_a_variable_replaces_is_no_longer_said_to_be_in_the_file(
+    section_problems: Problems,
+) -> None:
+    (problem,) = section_problems("server: {port: 1}", {"GATEWAY__SERVER": "{port: x}"})
+
+    assert problem == "server.port (GATEWAY__SERVER): must be a whole number"
+
+
 def test_a_variable_that_is_no_override_changes_nothing(with_section: Load) -> None:
     config = with_section("", {"GATEWAY_SERVER_PORT": "1", "GATEWAY_PORT": "tcp://10.0.0.1:80"})
 

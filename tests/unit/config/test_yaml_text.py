@@ -61,12 +61,14 @@ def test_an_alias_bomb_is_refused() -> None:
         f"{b}: &{b} [{', '.join(f'*{a}' for _ in range(10))}]" for a, b in pairwise("abcdefgh")
     ]
 
-    assert f"make more than {MAX_VALUES} values" in _only_problem("\n".join(["a: &a [x]", *levels]))
+    assert f"with its aliases, over {MAX_VALUES} values" in _only_problem(
+        "\n".join(["a: &a [x]", *levels])
+    )
 
 
 @pytest.mark.parametrize("text", ["a: &a [*a]", "a: &a {b: *a}", "a: &a {<<: *a}"])
 def test_an_alias_of_itself_is_refused(text: str) -> None:
-    assert "or never end" in _only_problem(text)
+    assert "holds an alias of itself" in _only_problem(text)
 
 
 @pytest.mark.parametrize("text", ["a: " + "[" * 500 + "]" * 500, "a: " + "{b: " * 400 + "}" * 400])
