@@ -139,7 +139,8 @@ def read_yaml(text: str) -> Document:
         return _failed("holds a character that YAML does not allow: is it the right file?")
     except _TooMuch:
         return _failed(
-            f"holds an alias of itself or, with its aliases, over {MAX_VALUES} values: write it shorter"
+            f"holds an alias of itself or, with its aliases, over {MAX_VALUES} values:"
+            " write it shorter"
         )
 
 
