@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.encaps import generate_frames
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels import get_encoder
+from pydicom.pixels.encoders.base import get_encoder
 
 from gateway.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, Kind, known, sniff
 
