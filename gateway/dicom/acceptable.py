@@ -143,9 +143,10 @@ def acceptable_rendered(ranges: tuple[MediaRange, ...]) -> str:
     For an archive that renders itself, so it names types only and no ranges.
     """
     members: dict[str, float] = {}
+    named = {payload for payload, _, _ in _payloads(ranges)}
     for payload, multipart, range_ in _payloads(ranges):
         name = _DEFAULT_RENDERED.get(payload, payload)
-        if name in _RENDERED:
+        if name in _RENDERED and (name == payload or name not in named):
             parts = multipart and payload != _ANY
             whole = MediaType("multipart/related", (("type", name),)) if parts else MediaType(name)
             members.setdefault(str(whole), range_.q)
