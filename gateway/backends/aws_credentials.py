@@ -8,6 +8,7 @@ from typing import Any
 from gateway.backends.credentials import Outgoing, no_credentials_to_be_had
 from gateway.backends.optional_library import load
 from gateway.errors import ConfigProblems
+from gateway.net.urls import strictly_encoded
 
 _EXTRA = "aws"
 _UNSIGNED = "UNSIGNED-PAYLOAD"
@@ -50,7 +51,7 @@ class AwsSigV4Credentials:
         return False
 
     def _signed(self, outgoing: Outgoing) -> Mapping[str, str]:
-        request = self._request(method=outgoing.method, url=str(outgoing.url))
+        request = self._request(method=outgoing.method, url=strictly_encoded(outgoing.url))
         if outgoing.has_body:
             request.headers["X-Amz-Content-SHA256"] = _UNSIGNED
         keys = self._identity.get_frozen_credentials()

@@ -5,6 +5,11 @@ from urllib.parse import quote
 
 from yarl import URL
 
+_PLAIN = "!$'()*/:?@"
+"""Beside the unreserved ones: what PS3.18 8.3 lets a query hold as it is, but for `+` and `;`,
+which some servers read otherwise. Orthanc as Debian builds it decodes no query, so that a `*`
+has to come bare."""
+
 
 def join(
     base: str,
@@ -24,12 +29,25 @@ def join(
 def encode(parameters: Sequence[tuple[str, str]]) -> str:
     """A query that every server decodes to the same pairs.
 
-    Everything but unreserved characters is escaped: a bare `+` would arrive as a space at some
-    servers, and a signature over the query needs its strictest form. Bytes that were no UTF-8
-    when they came leave as they came.
+    A bare `+` would arrive as a space at some servers. Bytes that were no UTF-8 when they came
+    leave as they came.
     """
     return "&".join(f"{_escaped(name)}={_escaped(value)}" for name, value in parameters)
 
 
+def is_plain(text: str) -> bool:
+    """True for a value that is sent as it is, so that a server need not decode it."""
+    return _escaped(text) == text
+
+
+def strictly_encoded(url: URL) -> str:
+    """The same URL with all but unreserved characters escaped in its query, as signatures need it.
+
+    What was escaped stays as it is.
+    """
+    resource, mark, query = str(url).partition("?")
+    return resource + mark + quote(query, safe="%&=")
+
+
 def _escaped(text: str) -> str:
-    return quote(text, safe="", errors="surrogateescape")
+    return quote(text, safe=_PLAIN, errors="surrogateescape")

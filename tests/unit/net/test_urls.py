@@ -5,8 +5,9 @@ from urllib.parse import parse_qsl
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from yarl import URL
 
-from gateway.net.urls import encode, join
+from gateway.net.urls import encode, is_plain, join, strictly_encoded
 
 BASE = "http://pacs.example:8042/dicom-web"
 
@@ -29,6 +30,28 @@ def test_a_value_arrives_as_it_was(value: str) -> None:
 
 def test_a_plus_is_never_a_bare_plus() -> None:
     assert encode([("AccessionNumber", "A+B C")]) == "AccessionNumber=A%2BB%20C"
+
+
+def test_wildcards_and_marks_go_bare_for_servers_that_decode_nothing() -> None:
+    assert encode([("PatientName", "O'N*?")]) == "PatientName=O'N*?"
+
+
+@pytest.mark.parametrize(
+    ("text", "plain"),
+    [("O'N*", True), ("1.2,1.3", False), ("DOE^X", False), ("a b", False), ("J\u00f6", False)],
+)
+def test_what_needs_decoding_is_known(text: str, plain: bool) -> None:
+    assert is_plain(text) is plain
+
+
+@pytest.mark.parametrize(
+    ("query", "strict"),
+    [("a=O'N*&b=%2B", "?a=O%27N%2A&b=%2B"), ("", ""), ("a=x/y:z", "?a=x%2Fy%3Az")],
+)
+def test_a_signature_is_made_over_the_strictest_form(query: str, strict: str) -> None:
+    url = URL(f"{BASE}/studies?{query}" if query else f"{BASE}/studies", encoded=True)
+
+    assert strictly_encoded(url) == f"{BASE}/studies{strict}"
 
 
 def test_bytes_that_are_no_utf8_leave_as_they_came() -> None:
