@@ -54,12 +54,9 @@ class Inflater:
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What `data` inflates to, in pieces of at most `PIECE` bytes."""
-        more = bool(data)
-        while more and self._is_open_for(data):
+        while data and self._is_open_for(data):
             piece = self._decompress(data)
             data = self._inflate.unconsumed_tail or self._inflate.unused_data
-            # A full piece may leave output inside of the inflater although all input is taken.
-            more = bool(data) or len(piece) == PIECE
             if piece:
                 yield piece
 

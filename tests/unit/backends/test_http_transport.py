@@ -325,6 +325,28 @@ async def test_requests_that_clients_give_up_do_not_open_the_breaker(pacs: Pacs)
         assert w.breaker.state is BreakerState.CLOSED
 
 
+async def test_a_probe_that_is_given_up_leaves_the_next_request_to_probe(pacs: Pacs) -> None:
+    pacs.on("GET", PATH, Reply(502), Raw([stay()]), Reply(json=[]))
+    async with wired(pacs, Bounds(failures=1, open_for=SHORT)) as w:
+        await error_of(w.transport)
+        await asyncio.sleep(SHORT.total_seconds())
+        await give_up_before_the_first_byte(w.transport, pacs)
+
+        assert await ask(w.transport) == b"[]"
+
+
+async def test_while_the_breaker_is_open_nobody_waits_for_a_place(pacs: Pacs) -> None:
+    pacs.on("GET", PATH, Raw([stay()]))
+    bounds = Bounds(failures=1, connections=1, in_flight=1)
+    async with wired(pacs, bounds) as w, asyncio.TaskGroup() as group, asyncio.timeout(5):
+        stream = group.create_task(ask(w.transport))
+        await pacs.wait_for(lambda pacs: pacs.active == 1)
+        w.breaker.enter().failed()
+
+        assert (await error_of(w.transport)).category == "breaker_open"
+        stream.cancel()
+
+
 # -- leaving early (field failure 59)
 
 
