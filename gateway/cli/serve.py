@@ -8,9 +8,10 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.config.load import DEFAULT_PATH
+from gateway.config.server import ServerConfig
 from gateway.serving.listener import CannotListen, address_of
 from gateway.serving.metrics_folder import VARIABLE, make_metrics_folder
-from gateway.serving.process import Service, prepare, serve_alone
+from gateway.serving.process import prepare, serve_alone
 from gateway.serving.quick_start import commands_to_try, read_configuration
 from gateway.serving.workers import serve_with_workers, worker_count
 
@@ -38,7 +39,8 @@ def run(arguments: Namespace) -> int:
     except CannotListen as error:
         print(error, file=sys.stderr)
         return 1
-    announce = partial(_announce, service, arguments.backend is not None)
+    address = address_of(service.sockets, service.tls)
+    announce = partial(_announce, address, config.server, always=arguments.backend is not None)
     if count == 1:
         serve_alone(service, announce)
     else:
@@ -52,12 +54,9 @@ def _start_again_with(folder: Path) -> None:
     os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)  # noqa: S606
 
 
-def _announce(service: Service, always: bool) -> None:
+def _announce(address: str, server: ServerConfig, *, always: bool) -> None:
     """On standard error: the log on standard output is for machines."""
-    address = address_of(service.sockets, service.tls)
-    base = f"{address}{service.config.server.base_path}"
-    print(f"dicomweb-gateway {__version__} serves {base}", file=sys.stderr)
+    print(f"dicomweb-gateway {__version__} serves {address}{server.base_path}", file=sys.stderr)
     if always or sys.stderr.isatty():
-        commands = commands_to_try(address, service.config.server)
-        print("Try next:", *commands, sep="\n  ", file=sys.stderr)
+        print("Try next:", *commands_to_try(address, server), sep="\n  ", file=sys.stderr)
     sys.stderr.flush()

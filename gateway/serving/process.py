@@ -82,6 +82,7 @@ async def _serve(
     with stop.heard(signals):
         async with beside, serving(app, server, service.sockets, service.tls) as runner:
             on_started()
+            _log.info("Serving")
             await stop.asked.wait()
             _log.info("Draining")
             await drain(runner, server, stop)

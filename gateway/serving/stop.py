@@ -33,11 +33,12 @@ class StopSignals:
 
     @contextmanager
     def heard(self, signals: tuple[signal.Signals, ...]) -> Iterator[None]:
-        """Listen to `signals` on the running event loop."""
+        """Listen to `signals` on the running event loop; what came while blocked comes now."""
         loop = asyncio.get_running_loop()
         for each in signals:
             gentle = each is signal.SIGTERM
             loop.add_signal_handler(each, self.terminate if gentle else self.interrupt)
+        signal.pthread_sigmask(signal.SIG_UNBLOCK, signals)
         try:
             yield
         finally:

@@ -48,7 +48,7 @@ class GatewayWorker(Worker):  # type: ignore[misc]
     """One of several processes: the same as a process alone, and a heartbeat for the master."""
 
     def init_signals(self) -> None:
-        """Before the event loop has its own handlers, a signal to stop simply ends the process."""
+        """Signals to stop stay blocked until the event loop listens to them; see Master."""
         for each in self.SIGNALS:
             signal.signal(each, signal.SIG_DFL)
         for each in _IGNORED:
@@ -86,6 +86,15 @@ class Master(Arbiter):  # type: ignore[misc]
     """gunicorn's arbiter, with an ear for a second signal."""
 
     _stopping = False
+
+    def spawn_worker(self) -> int:
+        """A new process takes a signal for the master's own until it has handlers of its own, and
+        would lose it: it gets it when it listens."""
+        signal.pthread_sigmask(signal.SIG_BLOCK, _STOPPING)
+        try:
+            return int(super().spawn_worker())
+        finally:
+            signal.pthread_sigmask(signal.SIG_UNBLOCK, _STOPPING)
 
     def signal(self, sig: int, frame: Any) -> None:
         if sig in _STOPPING and self._stopping:

@@ -11,7 +11,7 @@ from aiohttp import web
 from aiohttp.typedefs import Handler
 
 from gateway.web.scope import NOTES, Notes
-from gateway.web.state import LOG, METRICS
+from gateway.web.state import LOG, METRICS, OPERATIONAL
 
 CLIENT_LEFT = 499
 
@@ -51,9 +51,15 @@ def _finish(request: web.Request, notes: Notes, status: int) -> None:
     }
     if notes.failure:
         fields["failure"] = notes.failure
-    failed = status >= 500 or notes.failure == "shutdown" or (status < 400 and notes.failure)
-    level = logging.WARNING if failed else logging.INFO
-    request.app[LOG].write(level, "request", fields)
+    request.app[LOG].write(_level(request, notes, status), "request", fields)
+
+
+def _level(request: web.Request, notes: Notes, status: int) -> int:
+    """Probes come every few seconds and say nothing; a body that broke looks like a success."""
+    if request.path in OPERATIONAL:
+        return logging.DEBUG
+    broken = notes.failure == "shutdown" or (status < 400 and notes.failure)
+    return logging.WARNING if status >= 500 or broken else logging.INFO
 
 
 def route_template(request: web.Request) -> str:
