@@ -68,7 +68,8 @@ def _tag(name: str) -> str | None:
     """The tag that a name stands for; None for junk and for what no dataset holds."""
     tag = tag_of(name)
     if tag is None:
-        number = tag_for_keyword(name)
+        # The dictionary has entries without a keyword, which is not to say that "" is one.
+        number = tag_for_keyword(name) if name else None
         tag = f"{number:08X}" if number is not None else None
     if tag is None or tag.startswith(_NO_DATASET) or tag.endswith("0000"):
         return None
