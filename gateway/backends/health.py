@@ -40,7 +40,8 @@ class Vitals:
         if health is not self.health:
             self.health = health
             self._metrics.backend_health_changed(self._backend, health is Health.UP)
-            _log.warning("backend %s is %s", self._backend, health)
+            level = logging.INFO if health is Health.UP else logging.WARNING
+            _log.log(level, "backend %s is %s", self._backend, health)
 
 
 class HealthCheck:
