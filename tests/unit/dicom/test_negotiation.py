@@ -194,6 +194,7 @@ def test_what_is_refused_with_a_q_of_zero_is_not_chosen() -> None:
     assert _choose_frame("image/*, image/jpeg;q=0", "4.50") is None
     assert _choose_frame("image/*, image/jpeg;q=0", "4.90") is not None
     assert _choose_frame("image/jpeg, image/*;q=0", "4.50") is not None
+    assert _choose_frame("image/jpeg, image/jpeg;q=0", "4.50") is None
     syntax = f"transfer-syntax={_uid('4.91')}"
     refused = f'*/*, multipart/related; type="image/jp2"; {syntax}; q=0'
     assert _choose_frame(refused, "4.91") is None
