@@ -5,10 +5,10 @@ from urllib.parse import quote
 
 from yarl import URL
 
-_PLAIN = "!$'()*/:?@"
-"""Beside the unreserved ones: what PS3.18 8.3 lets a query hold as it is, but for `+` and `;`,
-which some servers read otherwise. Orthanc as Debian builds it decodes no query, so that a `*`
-has to come bare."""
+_PLAIN = "!$'()*,/:?@"
+"""Beside the unreserved ones: what RFC 3986 3.4 lets a query hold as it is, but for `+` and `;`,
+which some servers read otherwise. Orthanc as Debian builds it decodes no query: `PatientName=A%2A`
+finds nothing there, `viewport=64%2C64` is an error."""
 
 
 def join(

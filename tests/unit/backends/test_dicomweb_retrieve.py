@@ -304,7 +304,7 @@ async def test_a_rendering_is_passed_through_with_the_clients_options(pacs: Pacs
         assert await parts(retrieve.rendered(request, ANYBODY)) == [("image/png", b"PNG")]
 
     (asked,) = pacs.requests
-    assert asked.query == "viewport=256%2C256&annotation=a%2Bb"
+    assert asked.query == "viewport=256,256&annotation=a%2Bb"
     assert asked.headers["Accept"] == "image/png, image/jpeg;q=0.5"
 
 

@@ -34,11 +34,12 @@ def test_a_plus_is_never_a_bare_plus() -> None:
 
 def test_wildcards_and_marks_go_bare_for_servers_that_decode_nothing() -> None:
     assert encode([("PatientName", "O'N*?")]) == "PatientName=O'N*?"
+    assert encode([("viewport", "64,64")]) == "viewport=64,64"
 
 
 @pytest.mark.parametrize(
     ("text", "plain"),
-    [("O'N*", True), ("1.2,1.3", False), ("DOE^X", False), ("a b", False), ("J\u00f6", False)],
+    [("O'N*", True), ("1.2,1.3", True), ("DOE^X", False), ("a b", False), ("J\u00f6", False)],
 )
 def test_what_needs_decoding_is_known(text: str, plain: bool) -> None:
     assert is_plain(text) is plain
