@@ -97,7 +97,7 @@ class HttpTransport:
     ) -> AsyncIterator[Answer]:
         url = join(self._peer.url, path, parameters, raw_query)
         outgoing = Outgoing(method, url, body is not None, context)
-        with self._counted(_operation(method, patience)):
+        with self._counted(_operation(method, patience)) as course:
             async with self._deadline(patience):
                 self._breaker.check()
                 async with self._admission:
@@ -105,6 +105,7 @@ class HttpTransport:
                     try:
                         if not (200 <= response.status < 300 or response.status in answers):
                             raise await self._refused(response)
+                        course.response = response
                         yield self._answer(response, str(url))
                     finally:
                         response.close()
@@ -175,17 +176,33 @@ class HttpTransport:
         return _Deadline(self._peer.search_timeout, self.backend)
 
     @contextmanager
-    def _counted(self, operation: str) -> Iterator[None]:
-        started, outcome = time.monotonic(), "cancelled"
+    def _counted(self, operation: str) -> Iterator["_Course"]:
+        started, course = time.monotonic(), _Course()
+        error: BaseException | None = None
         try:
-            yield
-            outcome = "ok"
-        except GatewayError as error:
-            outcome = error.category
+            yield course
+        except BaseException as raised:
+            error = raised
             raise
         finally:
             seconds = time.monotonic() - started
-            self._metrics.upstream_finished(self.backend, operation, outcome, seconds)
+            self._metrics.upstream_finished(self.backend, operation, course.outcome(error), seconds)
+
+
+@dataclass(slots=True)
+class _Course:
+    """How a request went. Whoever has all that he needs leaves, and that is no failure."""
+
+    response: Response | None = None
+    """The answer, if it was a success."""
+
+    def outcome(self, error: BaseException | None) -> str:
+        response = self.response
+        if response is not None and response.broken is not None:
+            return response.broken.category
+        if error is None or (response is not None and response.ended):
+            return "ok"
+        return error.category if isinstance(error, GatewayError) else "cancelled"
 
 
 class _Deadline:

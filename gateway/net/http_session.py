@@ -18,6 +18,7 @@ from aiohttp.connector import Connection
 from yarl import URL
 
 from gateway import __version__
+from gateway.errors import StreamBroken
 from gateway.net.failures import NoAnswer, Trouble, before_the_answer, within_the_answer
 from gateway.net.request_body import Body, Upload
 
@@ -45,22 +46,34 @@ class Response:
     def __init__(self, response: ClientResponse, idle: float) -> None:
         self.status = response.status
         self.headers = _joined(response)
+        self.broken: StreamBroken | None = None
+        """How the body broke off, once it has."""
         self._response = response
         self._idle = idle
 
+    @property
+    def ended(self) -> bool:
+        """True once all of the body has been read."""
+        return self._response.content.at_eof()
+
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body as it arrives. StreamBroken if it is cut or stands still for `idle`."""
+        while chunk := await self._next():
+            yield chunk
+
+    async def _next(self) -> bytes:
         content = self._response.content
-        with within_the_answer():
-            while True:
+        try:
+            with within_the_answer():
                 # What is buffered already needs no timer, and its end needs no waiting.
                 chunk = content.read_nowait(-1)
-                if not chunk and not content.at_eof():
-                    async with asyncio.timeout(self._idle):
-                        chunk = await content.readany()
-                if not chunk:
-                    return
-                yield chunk
+                if chunk or content.at_eof():
+                    return chunk
+                async with asyncio.timeout(self._idle):
+                    return await content.readany()
+        except StreamBroken as broken:
+            self.broken = broken
+            raise
 
     def close(self) -> None:
         """Close the connection, unless the body has arrived to its end."""

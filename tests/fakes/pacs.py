@@ -182,7 +182,8 @@ class Pacs:
         await response.prepare(request)
         async for piece in _pieces(reply.steps, request):
             await response.write(piece)
-        await response.write_eof()
+        if request.transport is not None and not request.transport.is_closing():
+            await response.write_eof()
         return response
 
     async def _raw(self, request: web.BaseRequest, reply: Raw) -> web.StreamResponse:

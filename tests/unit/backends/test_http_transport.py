@@ -3,7 +3,8 @@
 import asyncio
 import gzip
 import logging
-from collections.abc import AsyncIterator
+import re
+from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import timedelta
 from typing import Any
 from urllib.parse import parse_qsl
@@ -17,7 +18,7 @@ from gateway.errors import BackendError, BackendNotFound, BackendRefused, Stream
 from gateway.net.request_body import BytesBody
 from gateway.telemetry.metrics import BreakerState
 from tests.fakes.pacs import Cut, Pacs, Raw, Reply, stay
-from tests.fakes.transports import ANYBODY, SHORT, Bounds, wired
+from tests.fakes.transports import ANYBODY, SHORT, Bounds, Wired, wired
 
 PATH = "/dicom-web/studies"
 
@@ -389,12 +390,38 @@ async def test_each_request_is_counted_with_how_it_ended(pacs: Pacs) -> None:
         await ask(w.transport, patience=Patience.SEARCH)
         await error_of(w.transport)
         await give_up_before_the_first_byte(w.transport, pacs)
-        counted = w.metrics.render().decode()
 
-    for operation, outcome in (
-        ("search", "ok"),
-        ("retrieve", "not_found"),
-        ("retrieve", "cancelled"),
-    ):
-        labels = f'backend="pacs",operation="{operation}",outcome="{outcome}"'
-        assert f"gateway_upstream_requests_total{{{labels}}} 1.0" in counted
+    assert counted(w) == {("search", "ok"), ("retrieve", "not_found"), ("retrieve", "cancelled")}
+
+
+async def test_who_leaves_after_the_whole_body_has_not_given_up(pacs: Pacs) -> None:
+    pacs.on("GET", PATH, Reply(body=b"all of it"))
+    async with wired(pacs) as w:
+        part = only_chunk(w.transport)
+        await anext(part)
+        await part.aclose()
+
+    assert counted(w) == {("retrieve", "ok")}
+
+
+async def test_a_body_that_breaks_off_is_counted_so_whoever_notices(pacs: Pacs) -> None:
+    pacs.on("GET", PATH, Reply(steps=[b"a", Cut.CLOSE]))
+    async with wired(pacs) as w, w.transport.request("GET", "studies", context=ANYBODY) as answer:
+        with pytest.raises(StreamBroken):
+            await answer.read(100)
+
+    assert counted(w) == {("retrieve", "disconnected")}
+
+
+async def only_chunk(transport: Transport) -> AsyncGenerator[bytes, None]:
+    """The body, in a generator that is closed while it waits to be asked again."""
+    async with transport.request("GET", "studies", context=ANYBODY) as answer:
+        yield await answer.read(100)
+
+
+def counted(w: Wired) -> set[tuple[str, str]]:
+    lines = re.findall(
+        r'gateway_upstream_requests_total\{backend="pacs",operation="(.*)",outcome="(.*)"\} 1\.0',
+        w.metrics.render().decode(),
+    )
+    return set(lines)
