@@ -21,6 +21,8 @@ from gateway.dicom.data_elements import (
     PIXEL_DATA,
     PIXEL_REPRESENTATION,
     SEQUENCE_END,
+    SOP_CLASS_UID,
+    SOP_INSTANCE_UID,
     UNDEFINED,
     Element,
     Encoding,
@@ -29,7 +31,7 @@ from gateway.dicom.data_elements import (
     write_head,
 )
 from gateway.dicom.dataset_scanner import DatasetScanner, Kind, Reading
-from gateway.dicom.file_meta import FileMeta
+from gateway.dicom.file_meta import FileMeta, new_file_meta
 from gateway.dicom.header_scan import HeaderScan
 from gateway.dicom.implicit_vr import implicit_vr, swapped_bytes
 from gateway.dicom.part10 import read_meta, scan_header
@@ -48,22 +50,34 @@ _NUMBERS = {2: "H", 4: "I", 8: "Q"}
 async def explicit_little_endian(chunks: AsyncIterator[bytes]) -> AsyncGenerator[bytes, None]:
     """The file in `chunks`, natively stored, as a file in 1.2.840.10008.1.2.1.
 
-    One that is stored so already passes as it is. Part10Error, also in mid-stream, if the file
-    is broken, cut, or not natively stored. Closing this closes `chunks`.
+    One that is stored so already passes as it is; a dataset without meta information gets some.
+    Part10Error, also in mid-stream, if the file is broken, cut, or not natively stored. Closing
+    this closes `chunks`.
     """
     try:
         ahead = Lookahead(chunks)
         meta = await read_meta(ahead)
-        if meta.guessed or known(meta.transfer_syntax).kind is not SyntaxKind.NATIVE:
+        if known(meta.transfer_syntax).kind is not SyntaxKind.NATIVE:
             raise Part10Error("the file is not stored in a native transfer syntax")
         as_stored = meta.transfer_syntax == EXPLICIT_LITTLE_ENDIAN
-        yield meta.data if as_stored else meta.rewritten(EXPLICIT_LITTLE_ENDIAN)
+        yield await _meta(ahead, meta)
         async with aclosing(_dataset(ahead, meta, as_stored)) as dataset:
             async for chunk in dataset:
                 if chunk:
                     yield chunk
     finally:
         await close_source(chunks)
+
+
+async def _meta(ahead: Lookahead, meta: FileMeta) -> bytes:
+    if meta.guessed:
+        scan = HeaderScan(meta.encoding, limit=_LOOKED_AHEAD)
+        await scan_header(scan, ahead, meta)
+        uids = scan.uid(SOP_CLASS_UID), scan.uid(SOP_INSTANCE_UID)
+        return new_file_meta(*uids, EXPLICIT_LITTLE_ENDIAN)
+    if meta.transfer_syntax == EXPLICIT_LITTLE_ENDIAN:
+        return meta.data
+    return meta.rewritten(EXPLICIT_LITTLE_ENDIAN)
 
 
 def _dataset(

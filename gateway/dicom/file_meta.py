@@ -1,6 +1,6 @@
 """File meta information (PS3.10 7.1): found, read and written with another transfer syntax."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
@@ -28,6 +28,13 @@ _PREAMBLE = 128
 _PREFIX = b"DICM"
 _META_GROUP = b"\x02\x00"
 _GROUP_LENGTH = 0x00020000
+_META_VERSION = 0x00020001
+_SOP_CLASS = 0x00020002
+_SOP_INSTANCE = 0x00020003
+_IMPLEMENTATION = 0x00020012
+
+IMPLEMENTATION_CLASS_UID = "2.25.322295691802880222620989493119278788975"
+"""Names this product as the writer of meta information (PS3.10 7.1): a UUID-derived UID."""
 
 
 class _MetaElement(NamedTuple):
@@ -61,16 +68,14 @@ class FileMeta:
     def rewritten(self, transfer_syntax: str) -> bytes:
         """Preamble and meta information as they are, but for the syntax and the group length."""
         kept = [
-            _transfer_syntax_element(transfer_syntax)
+            _uid_element(TRANSFER_SYNTAX_UID, transfer_syntax)
             if each.head.tag == TRANSFER_SYNTAX_UID
             else self.data[each.start : each.stop]
             for each in _elements(self.data, _first_element(self.data))
             if each.head.tag != _GROUP_LENGTH
         ]
-        group_length = sum(map(len, kept)).to_bytes(4, "little")
         preamble = self.data[:_PREAMBLE] if self.data[_PREAMBLE:].startswith(_PREFIX) else b""
-        head = write_head(_GROUP_LENGTH, b"UL", 4)
-        return b"".join((preamble.ljust(_PREAMBLE, b"\0"), _PREFIX, head, group_length, *kept))
+        return _meta(preamble, kept)
 
 
 def read_file_meta(data: bytes, *, at_end: bool) -> FileMeta | None:
@@ -84,7 +89,10 @@ def read_file_meta(data: bytes, *, at_end: bool) -> FileMeta | None:
         return None
     start = _first_element(data)
     if start == 0 and not data.startswith(_META_GROUP):
-        return FileMeta(_guess(data), 0, b"", guessed=True)
+        guessed = _guess(data)
+        if guessed is None:
+            raise Part10Error("this is no DICOM file")
+        return FileMeta(guessed, 0, b"", guessed=True)
     syntax, stop, declared = _walk(data, start)
     is_ended = stop == declared or not data.startswith(_META_GROUP, stop)
     if len(data) < stop + 2 or not is_ended:
@@ -97,11 +105,29 @@ def read_file_meta(data: bytes, *, at_end: bool) -> FileMeta | None:
 
 
 def stored_transfer_syntax(first_bytes: bytes) -> str | None:
-    """The transfer syntax that a file's meta information names, if these bytes of it show it."""
-    for each in _elements(first_bytes, _first_element(first_bytes)):
+    """The transfer syntax that a file's meta information names, if these bytes of it show it.
+
+    A native dataset without meta information counts as implicit little endian, however it is
+    encoded: like one, it cannot leave as it is.
+    """
+    start = _first_element(first_bytes)
+    for each in _elements(first_bytes, start):
         if each.head.tag == TRANSFER_SYNTAX_UID:
             return _text(first_bytes, each) or None
-    return None
+    is_bare = start == 0 and _guess(first_bytes) is not None
+    return IMPLICIT_LITTLE_ENDIAN if is_bare else None
+
+
+def new_file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
+    """Preamble and meta information for a dataset that has none (PS3.10 7.1)."""
+    elements = (
+        write_head(_META_VERSION, b"OB", 2) + b"\0\1",
+        _uid_element(_SOP_CLASS, sop_class),
+        _uid_element(_SOP_INSTANCE, instance),
+        _uid_element(TRANSFER_SYNTAX_UID, transfer_syntax),
+        _uid_element(_IMPLEMENTATION, IMPLEMENTATION_CLASS_UID),
+    )
+    return _meta(b"", elements)
 
 
 def _first_element(data: bytes) -> int:
@@ -144,17 +170,23 @@ def _text(data: bytes, element: _MetaElement) -> str:
     return data[element.value : element.stop].decode("latin-1").strip("\0 ")
 
 
-def _transfer_syntax_element(uid: str) -> bytes:
+def _meta(preamble: bytes, elements: Sequence[bytes]) -> bytes:
+    length = sum(map(len, elements)).to_bytes(4, "little")
+    head = write_head(_GROUP_LENGTH, b"UL", 4)
+    return b"".join((preamble.ljust(_PREAMBLE, b"\0"), _PREFIX, head, length, *elements))
+
+
+def _uid_element(tag: int, uid: str) -> bytes:
     value = uid.encode("ascii")
     value += b"\0" * (len(value) % 2)
-    return write_head(TRANSFER_SYNTAX_UID, b"UI", len(value)) + value
+    return write_head(tag, b"UI", len(value)) + value
 
 
-def _guess(data: bytes) -> str:
+def _guess(data: bytes) -> str | None:
     """The native syntax of a dataset without meta information, which begins with group 0008."""
     explicit = is_vr(data[4:6])
     if data.startswith(b"\x08\x00") and (explicit or data[6:8] == b"\0\0"):
         return EXPLICIT_LITTLE_ENDIAN if explicit else IMPLICIT_LITTLE_ENDIAN
     if data.startswith(b"\x00\x08") and explicit:
         return EXPLICIT_BIG_ENDIAN
-    raise Part10Error("this is no DICOM file")
+    return None

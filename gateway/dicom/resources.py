@@ -6,7 +6,7 @@ from typing import Any, TypeAlias
 
 Attribute: TypeAlias = dict[str, Any]
 Dataset: TypeAlias = dict[str, Attribute]
-"""One dataset in the DICOM JSON Model (PS3.18 F.2): tag -> {"vr", "Value" | "BulkDataURI" | ...}."""
+"""One dataset in the DICOM JSON Model (PS3.18 F.2): tag -> {"vr", "Value" or the like}."""
 
 
 class Level(StrEnum):

@@ -9,13 +9,13 @@ from gateway.backends.base import Backend, CallContext, Part
 from gateway.dicom.attribute_path import find_attribute, walk_attributes
 from gateway.dicom.dicom_json import honest
 from gateway.dicom.media_types import MediaType
-from gateway.dicom.negotiation import Acceptable, choose_bulkdata
+from gateway.dicom.negotiation import Acceptable, Choice, choose_bulkdata
 from gateway.dicom.resources import Attribute, Dataset, Resource
 from gateway.errors import StreamBroken, not_acceptable, not_found
 from gateway.services.call import Call
 from gateway.services.outgoing import bulkdata_url, instance_of, is_bulkdata
 from gateway.services.plan import Planner
-from gateway.services.representation import Representation, Retrieved
+from gateway.services.representation import Representation, Retrieved, once, prepended
 from gateway.services.view import View
 
 _OCTETS = MediaType("application/octet-stream")
@@ -126,11 +126,7 @@ async def _values(
 
 def _inline(attribute: Attribute, url: str) -> Part:
     data = base64.b64decode(attribute["InlineBinary"])
-    return Part(_OCTETS, _once(data), len(data), url)
-
-
-async def _once(data: bytes) -> AsyncIterator[bytes]:
-    yield data
+    return Part(_OCTETS, once(data), len(data), url)
 
 
 async def _retrieved(parts: AsyncIterator[Part], acceptables: Sequence[Acceptable]) -> Retrieved:
@@ -140,24 +136,31 @@ async def _retrieved(parts: AsyncIterator[Part], acceptables: Sequence[Acceptabl
     choice = choose_bulkdata(acceptables, part.media_type)
     if choice is None:
         raise not_acceptable("The bulk data is of none of the accepted media types.")
-    if choice.multipart:
-        return Retrieved(True, _each(part, parts))
-    only = replace(part, chunks=_only(part, parts))
-    return Retrieved(False, _once_represented(only), only_one=True)
+    if not choice.multipart:
+        only = replace(part, chunks=_only(part, parts))
+        return Retrieved(False, once(_as_chosen(only, choice)), only_one=True)
+    alike = [form for form in acceptables if form.multipart]
+    return Retrieved(True, prepended(_as_chosen(part, choice), _others(parts, alike)))
 
 
-async def _each(first: Part, rest: AsyncIterator[Part]) -> AsyncIterator[Representation]:
-    yield _represent(first)
-    async for part in rest:
-        yield _represent(part)
+async def _others(
+    parts: AsyncIterator[Part], acceptables: Sequence[Acceptable]
+) -> AsyncIterator[Representation]:
+    async for part in parts:
+        choice = choose_bulkdata(acceptables, part.media_type)
+        if choice is None:
+            raise StreamBroken(
+                406, "Bulk data cannot leave in any accepted form.", "not_acceptable"
+            )
+        yield _as_chosen(part, choice)
 
 
-async def _once_represented(part: Part) -> AsyncIterator[Representation]:
-    yield _represent(part)
-
-
-def _represent(part: Part) -> Representation:
-    return Representation(part.media_type, part.chunks, part.length, part.location)
+def _as_chosen(part: Part, choice: Choice) -> Representation:
+    """Labelled by the type that was accepted, which may be mere octets."""
+    syntax = choice.transfer_syntax
+    parameters = (("transfer-syntax", syntax),) if syntax else ()
+    media_type = MediaType(choice.media_type, parameters)
+    return Representation(media_type, part.chunks, part.length, part.location)
 
 
 async def _only(part: Part, rest: AsyncIterator[Part]) -> AsyncIterator[bytes]:

@@ -23,7 +23,7 @@ from gateway.dicom.store_report import (
     FailedInstance,
     failure_reason,
 )
-from gateway.dicom.uids import is_uid
+from gateway.dicom.uids import identifies, is_uid
 from gateway.errors import (
     GatewayError,
     bad_request,
@@ -187,7 +187,7 @@ def _check_type(content_type: str | None) -> None:
 
 
 def _resource(header: Header, study: str | None) -> Resource:
-    if not all(map(is_uid, (header.study, header.series, header.instance))):
+    if not all(map(identifies, (header.study, header.series, header.instance))):
         raise Refused(_failed(header, CANNOT_UNDERSTAND))
     if study not in (None, header.study):
         raise Refused(_failed(header, OTHER_STUDY))
@@ -195,7 +195,7 @@ def _resource(header: Header, study: str | None) -> Resource:
 
 
 def _failed(header: Header, reason: int) -> FailedInstance:
-    instance = header.instance if is_uid(header.instance) else None
+    instance = header.instance if identifies(header.instance) else None
     return FailedInstance(reason, _sop_class(header) or None, instance)
 
 

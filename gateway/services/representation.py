@@ -60,3 +60,8 @@ async def prepended(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
     yield first
     async for item in rest:
         yield item
+
+
+async def once(item: T) -> AsyncIterator[T]:
+    """The item and nothing else."""
+    yield item

@@ -9,7 +9,7 @@ from aiohttp import hdrs, web
 from gateway.dicom.links import Links
 from gateway.dicom.media_types import MediaRange, parse_accept
 from gateway.dicom.resources import Resource
-from gateway.dicom.uids import is_uid
+from gateway.dicom.uids import identifies
 from gateway.errors import bad_request
 from gateway.services.call import Call
 from gateway.web.scope import note_backend, scope_of
@@ -90,7 +90,7 @@ def accept_of(request: web.Request) -> tuple[MediaRange, ...]:
 
 
 def _uid(text: str) -> str:
-    if not is_uid(text):
+    if not identifies(text):
         raise bad_request("The path holds what is no UID.")
     return text
 

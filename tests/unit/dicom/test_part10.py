@@ -379,6 +379,6 @@ def test_the_stored_syntax_is_told_by_the_first_bytes(syntax: str) -> None:
     assert stored_transfer_syntax(data[:180]) is None
 
 
-@pytest.mark.parametrize("data", [b"", b"junk", bytes(200), file_of("", UIDS), UIDS])
+@pytest.mark.parametrize("data", [b"", b"junk", bytes(200), file_of("", UIDS)])
 def test_no_stored_syntax_is_told_of_what_names_none(data: bytes) -> None:
     assert stored_transfer_syntax(data) is None

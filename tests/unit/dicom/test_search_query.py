@@ -78,7 +78,7 @@ def test_the_same_pair_twice_is_one() -> None:
     assert _parse("PatientID=A&00100020=A").parameters() == (("PatientID", "A"),)
 
 
-@pytest.mark.parametrize("value", ["1.2.x", "junk", "1.2 1.3", ",", "1.2.*", "1." * 33])
+@pytest.mark.parametrize("value", ["1.2 x", "ju:nk", "1.2 1.3", ",", "1.2.*", "1." * 33])
 def test_what_is_no_list_of_uids_is_refused(value: str) -> None:
     _assert_refused(f"StudyInstanceUID={value}")
 
@@ -124,7 +124,7 @@ def test_multiple_value_matching_splits_what_may_have_several_values() -> None:
     assert ("multiplevaluematching", "true") in query.parameters()
 
 
-@pytest.mark.parametrize("value", ["", "*", "%20"])
+@pytest.mark.parametrize("value", ["", "*", "%20", "-"])
 def test_a_universal_value_matches_everything(value: str) -> None:
     assert _key(f"StudyDate={value}").values == ()
 
@@ -149,7 +149,7 @@ def test_what_is_no_date_time_or_range_is_refused(query: str) -> None:
 @pytest.mark.parametrize(
     "query",
     [
-        *("StudyDate=20200101-", "StudyDate=-20200101", "StudyDate=-", "StudyTime=10-"),
+        *("StudyDate=20200101-", "StudyDate=-20200101", "StudyTime=10-"),
         # February the 30th ends many a lazy range, and times may cross midnight.
         *("StudyDate=20200201-20200230", "StudyTime=2200-0200", "AcquisitionDateTime=2020-2021"),
     ],
