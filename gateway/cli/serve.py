@@ -8,9 +8,14 @@ from pathlib import Path
 
 from gateway import __version__
 from gateway.config.load import DEFAULT_PATH
+from gateway.config.model import Config
 from gateway.config.server import ServerConfig
 from gateway.serving.listener import CannotListen, address_of
-from gateway.serving.metrics_folder import VARIABLE, make_metrics_folder
+from gateway.serving.metrics_folder import (
+    VARIABLE,
+    make_metrics_folder,
+    remove_metrics_folder,
+)
 from gateway.serving.process import prepare, serve_alone
 from gateway.serving.quick_start import commands_to_try, read_configuration
 from gateway.serving.workers import serve_with_workers, worker_count
@@ -35,16 +40,21 @@ def run(arguments: Namespace) -> int:
     if count > 1 and config.telemetry.metrics.enabled and VARIABLE not in os.environ:
         _start_again_with(make_metrics_folder(config.server.temp))
     try:
-        service = prepare(config)
+        return _serve(config, count, always=arguments.backend is not None)
     except CannotListen as error:
         print(error, file=sys.stderr)
         return 1
+    finally:
+        remove_metrics_folder(os.environ)
+
+
+def _serve(config: Config, count: int, *, always: bool) -> int:
+    service = prepare(config)
     address = address_of(service.sockets, service.tls)
-    announce = partial(_announce, address, config.server, always=arguments.backend is not None)
-    if count == 1:
-        serve_alone(service, announce)
-    else:
-        serve_with_workers(service, count, announce)
+    announce = partial(_announce, address, config.server, always=always)
+    if count > 1:
+        return serve_with_workers(service, count, announce)
+    serve_alone(service, announce)
     return 0
 
 

@@ -24,7 +24,7 @@ def make_metrics_folder(temp: Path | None) -> Path:
     for left in parent.glob(f"{_PREFIX}*"):
         if _is_ours(left) and _lock(left) is not None:
             shutil.rmtree(left, ignore_errors=True)
-    folder = Path(tempfile.mkdtemp(prefix=_PREFIX, dir=parent))
+    folder = Path(tempfile.mkdtemp(prefix=f"{_PREFIX}{os.getpid()}-", dir=parent))
     descriptor = _lock(folder)
     if descriptor is not None:
         os.set_inheritable(descriptor, True)
@@ -32,9 +32,12 @@ def make_metrics_folder(temp: Path | None) -> Path:
 
 
 def remove_metrics_folder(environ: Mapping[str, str]) -> None:
-    """Remove the folder that the environment names, if it is one of ours."""
+    """Remove the folder that the environment names, if this very process has made it.
+
+    Not if the operator has chosen it, and not at the end of a worker.
+    """
     folder = Path(environ.get(VARIABLE, ""))
-    if folder.name.startswith(_PREFIX):
+    if folder.name.startswith(f"{_PREFIX}{os.getpid()}-"):
         shutil.rmtree(folder, ignore_errors=True)
 
 

@@ -15,14 +15,18 @@ from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
+from gunicorn.errors import HaltServer  # type: ignore[import-untyped]
 from gunicorn.glogging import Logger  # type: ignore[import-untyped]
 from gunicorn.workers.base import Worker  # type: ignore[import-untyped]
 from prometheus_client.multiprocess import mark_process_dead
 
-from gateway.serving.metrics_folder import remove_metrics_folder
+from gateway.app import open_runtime
+from gateway.config.model import Config
+from gateway.serving.metrics_folder import VARIABLE
 from gateway.serving.process import LOG_DESCRIPTOR, Service, run_process
 from gateway.telemetry.lines import DirectLines
 from gateway.telemetry.logging import logging_to
+from gateway.telemetry.metrics import Metrics
 from gateway.telemetry.tasks import spawn
 
 _STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
@@ -37,11 +41,27 @@ def worker_count(configured: int | str) -> int:
     return len(os.sched_getaffinity(0)) if configured == "auto" else int(configured)
 
 
-def serve_with_workers(service: Service, count: int, on_started: Callable[[], None]) -> None:
-    """Serve in `count` processes; gunicorn exits this one in the end."""
-    log = service.config.telemetry.log
+def serve_with_workers(service: Service, count: int, on_started: Callable[[], None]) -> int:
+    """Serve in `count` processes; the exit code. Errors: ConfigProblems, before there are any."""
+    log, master = service.config.telemetry.log, os.getpid()
+    asyncio.run(_open_once(service.config))
     with logging_to(DirectLines(LOG_DESCRIPTOR), log.format, log.level):
-        Master(Workers(service, count, on_started)).run()
+        try:
+            Master(Workers(service, count, on_started)).run()
+        except HaltServer:  # raised again where gunicorn handles it, if several workers fail
+            return 1
+        except SystemExit as end:
+            if os.getpid() != master:
+                raise
+            return 1 if end.code else 0
+    return 0
+
+
+async def _open_once(config: Config) -> None:
+    """What cannot be opened is told once and at once, not by each worker while it starts."""
+    async with open_runtime(config, Metrics()):
+        pass
+    _forget_metrics(os.getpid())
 
 
 class GatewayWorker(Worker):  # type: ignore[misc]
@@ -132,8 +152,7 @@ class Workers(BaseApplication):  # type: ignore[misc]
             "worker_tmp_dir": server.temp and str(server.temp),
             "control_socket_disable": True,
             "when_ready": self._ready,
-            "child_exit": _forget_metrics,
-            "on_exit": lambda _: remove_metrics_folder(os.environ),
+            "child_exit": lambda _, worker: _forget_metrics(worker.pid),
         }
         for name, value in settings.items():
             self.cfg.set(name, value)
@@ -149,7 +168,7 @@ class Workers(BaseApplication):  # type: ignore[misc]
         self._on_started()
 
 
-def _forget_metrics(_: Any, worker: Any) -> None:
+def _forget_metrics(process: int) -> None:
     """A dead process has no requests in flight; what it counted stays counted."""
-    if "PROMETHEUS_MULTIPROC_DIR" in os.environ:
-        mark_process_dead(worker.pid)  # type: ignore[no-untyped-call]
+    if VARIABLE in os.environ:
+        mark_process_dead(process)  # type: ignore[no-untyped-call]

@@ -82,6 +82,7 @@ class QueuedLines:
             self._closing.wait(_GATHER_SECONDS)
             self._waiting.clear()
             self._write_waiting()
+        self._write_waiting()
 
     def _write_waiting(self) -> None:
         while (piece := self.next_piece()) is not None:

@@ -1,5 +1,6 @@
 """Ending a connection so that nobody takes what came through it for a whole body."""
 
+import asyncio
 import socket
 import struct
 
@@ -10,9 +11,8 @@ from aiohttp import web
 _RESET = struct.pack("ii", 1, 0)
 
 
-def abort_connection(request: web.BaseRequest) -> None:
-    """Reset the client's connection; what is not sent yet is discarded."""
-    transport = request.transport
+def abort_connection(transport: asyncio.WriteTransport | None) -> None:
+    """Reset a client's connection; what is not sent yet is discarded."""
     if transport is None:
         return
     connection = transport.get_extra_info("socket")

@@ -28,12 +28,17 @@ class Deadline:
     still being merged.
     """
 
-    __slots__ = ("_bytes", "_moved", "_progress_at", "_request", "_task", "aborted", "expired")
+    __slots__ = (
+        *("_bytes", "_moved", "_progress_at"),
+        *("_received", "_sent", "_task", "aborted", "expired"),
+    )
 
     def __init__(self, request: web.Request) -> None:
         self.expired = False
         self.aborted = False
-        self._request = request
+        # Not the request itself: it leads here, and a circle would keep it until the collector ran.
+        self._received = request.content
+        self._sent = request.writer
         self._task: asyncio.Task[object] | None = None
         self._progress_at = 0.0
         self._bytes = 0
@@ -44,14 +49,16 @@ class Deadline:
         self._task = asyncio.current_task()
         self._progress_at = now
 
+    def finish(self) -> None:
+        self._task = None
+
     def extend(self) -> None:
         """Something moved. Cheap enough to be called for each chunk."""
         self._moved = True
 
     def look(self, now: float, timeout: float) -> None:
         """Restart if something moved since the last look, else end what stood still too long."""
-        request = self._request
-        flown = request.writer.output_size + request.content.total_bytes
+        flown = self._sent.output_size + self._received.total_bytes
         if self._moved or flown != self._bytes:
             self._bytes, self._moved, self._progress_at = flown, False, now
         elif now - self._progress_at >= timeout and not self.expired:
@@ -65,7 +72,7 @@ class Deadline:
     def abort(self) -> None:
         """End the request now, and its connection with it."""
         self.aborted = True
-        abort_connection(self._request)
+        abort_connection(self._sent.transport)
         self._cancel()
 
     def _cancel(self) -> None:
@@ -89,6 +96,7 @@ class Deadlines:
         self._running.add(deadline)
 
     def finish(self, deadline: Deadline) -> None:
+        deadline.finish()
         self._running.discard(deadline)
 
     def look(self, now: float) -> None:

@@ -318,6 +318,22 @@ async def test_a_port_in_use_is_one_clear_line_and_exit_1(
     assert line.startswith(f"Cannot listen on 127.0.0.1, port {port}: the port is in use")
 
 
+@WORKERS
+async def test_what_the_archives_lack_is_told_once_and_exit_1(tmp_path: Path, workers: int) -> None:
+    (tmp_path / "ca.pem").write_text("no certificate")
+    (tmp_path / "gateway.yaml").write_text(
+        f"version: 1\nserver: {{port: 0, workers: {workers}, temp: {tmp_path}}}\n"
+        "backends: [{name: pacs, type: dicomweb, url: 'https://127.0.0.1:9/dicom-web',"
+        f" tls: {{ca: {tmp_path}/ca.pem}}}}]\n"
+    )
+    async with command("serve", "--config", str(tmp_path / "gateway.yaml")) as gateway:
+        assert await gateway.exit_code() == 1
+
+    (line,) = gateway.errors
+    assert line.startswith("backends.pacs.tls: ")
+    assert sorted(os.listdir(tmp_path)) == ["ca.pem", "gateway.yaml"]
+
+
 async def test_all_problems_of_a_configuration_are_printed_and_exit_1(tmp_path: Path) -> None:
     file = tmp_path / "gateway.yaml"
     file.write_text("version: 1\nserver: {port: 99999, workers: none}\nbackends: []\n")

@@ -34,5 +34,5 @@ async def _answer(request: web.Request, notes: Notes, error: Exception) -> web.S
         return await deliver(request, problem_response(problem, notes.request_id))
     # The headers have left: only a broken connection tells the client that the body is broken.
     _log.warning("Request %s was aborted: %s", notes.request_id, problem.category)
-    abort_connection(request)
+    abort_connection(request.transport)
     return notes.response

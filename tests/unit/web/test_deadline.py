@@ -20,9 +20,8 @@ class TestOne:
 
     def request(self) -> Any:
         return SimpleNamespace(
-            writer=SimpleNamespace(output_size=0),
+            writer=SimpleNamespace(output_size=0, transport=None),
             content=SimpleNamespace(total_bytes=0),
-            transport=None,
         )
 
     async def started(self, request: Any) -> tuple[Deadline, asyncio.Task[None]]:

@@ -1,6 +1,8 @@
 """What every request passes: its id, its log line, the check of its host, its caller, limits."""
 
 import asyncio
+import gc
+import weakref
 from http import HTTPStatus
 
 import pytest
@@ -44,6 +46,26 @@ def test_the_order_is_the_designs() -> None:
         "limits",
         "delivery",
     ]
+
+
+async def test_a_request_that_is_answered_is_freed_at_once() -> None:
+    """Not only when the cycle collector runs: it may hold a body of many megabytes."""
+    requests: list[weakref.ref[web.Request]] = []
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        requests.append(weakref.ref(request))
+        return web.Response(body=b"x" * 100_000)
+
+    gc.disable()
+    try:
+        async with running(Served({"/x": answer})) as gateway:
+            for _ in range(3):
+                assert await status_of(gateway, "/dicom-web/x") == 200
+            await gateway.log.requests(3)
+            # The connection holds its last request until the next one comes.
+            assert [each() for each in requests[:2]] == [None, None]
+    finally:
+        gc.enable()
 
 
 class TestRequestId:
