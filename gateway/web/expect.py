@@ -1,13 +1,13 @@
 """`Expect: 100-continue` (RFC 9110 10.1.1): a refusal comes before the body, not after it.
 
-aiohttp would say 100 before any handler or middleware has looked at the request. A route that
-reads a large body is given `defer_continue`, and its handler says `send_continue` once it wants
-the body. `close_unread` belongs to `on_response_prepare`.
+aiohttp would say 100 before any handler or middleware has looked at the request, and even for
+what no route takes. A route that reads a large body is given `defer_continue`, and its handler
+says `send_continue` once it wants the body. `close_unread` belongs to `on_response_prepare`.
 """
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from gateway.errors import GatewayError
+from gateway.errors import GatewayError, method_not_allowed, not_found
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -26,6 +26,18 @@ async def send_continue(request: web.Request) -> None:
     await request.writer.write(_CONTINUE)
     # The answer has not begun yet.
     request.writer.output_size = 0
+
+
+async def refuse_unrouted(request: web.Request) -> web.StreamResponse:
+    """What no route takes, as the last route of all: 405 or 404, without asking for the body."""
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        _, methods = await resource.resolve(request)
+        allowed |= methods
+    allowed.discard(hdrs.METH_ANY)
+    if allowed:
+        raise method_not_allowed(tuple(sorted(allowed)))
+    raise not_found("There is no such resource.")
 
 
 async def close_unread(request: web.Request, response: web.StreamResponse) -> None:

@@ -4,6 +4,7 @@ from collections.abc import Awaitable, Callable
 
 from aiohttp import web
 
+from gateway.web.expect import defer_continue, refuse_unrouted
 from gateway.web.retrieve import (
     retrieve_attribute,
     retrieve_bulkdata,
@@ -15,7 +16,7 @@ from gateway.web.retrieve import (
     retrieve_thumbnail,
 )
 from gateway.web.search import search_instances, search_series, search_studies
-from gateway.web.store import defer_continue, store_instances
+from gateway.web.store import store_instances
 
 Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
 
@@ -58,9 +59,13 @@ STORE: tuple[tuple[str, Handler], ...] = (
 
 
 def add_service_routes(app: web.Application, base_path: str) -> None:
-    """Every resource below `base_path`, and below `base_path`/backends/{name}."""
+    """Every resource below `base_path`, and below `base_path`/backends/{name}.
+
+    Comes after all other routes: its last one answers whatever no route takes.
+    """
     for prefix in (base_path, f"{base_path}/backends/{{backend}}"):
         for path, handler in READ:
             app.router.add_get(prefix + path, handler)
         for path, handler in STORE:
             app.router.add_post(prefix + path, handler, expect_handler=defer_continue)
+    app.router.add_route("*", "/{unrouted:.*}", refuse_unrouted, expect_handler=defer_continue)

@@ -12,12 +12,10 @@ from gateway.dicom.links import Links
 from gateway.dicom.resources import Dataset, Resource
 from gateway.dicom.store_report import StoreReport
 from gateway.services.incoming import StoreRequest
-from gateway.web.expect import defer_continue, send_continue
+from gateway.web.expect import send_continue
 from gateway.web.parsing import accept_of, call_of, scope_uids_of
 from gateway.web.scope import note_backend, runtime_of, scope_of
 from gateway.web.store_body import parts_of
-
-__all__ = ["defer_continue", "store_instances"]
 
 _WRITERS: Mapping[str, Callable[[Dataset], bytes]] = {
     "application/dicom+json": dump_json,
