@@ -50,6 +50,8 @@ class Learned:
     """By operation, which of its literal list of Accept values the backend took last."""
     refusals: Refusals = field(default_factory=Refusals)
     """What a search is not to ask with."""
+    decodes_queries: bool | None = None
+    """False where a search must not hold what has to be percent-encoded."""
     habits: Habits = field(default_factory=Habits)
     """What it takes of the forms that a retrieval may be asked in."""
 

@@ -9,6 +9,7 @@ from typing import Any
 
 from gateway.backends.base import CallContext, SearchPage
 from gateway.backends.capabilities import Learned
+from gateway.backends.plain_search import plain_search, shows_match
 from gateway.backends.simpler_search import (
     FUZZY_REFUSED,
     INCLUDE_ALL_REFUSED,
@@ -43,21 +44,42 @@ async def search(
 
     What the archive refuses is left out and named in the page's `unsupported`; it is remembered
     in `learned`. 204, an empty body, `[]` and `[{}]` are no rows, and so is 404 below a study.
-    BackendRefused (400, 501 or 502) if the archive does not take less either; BackendError.
+    Rows may match less than the query, see `plain_search`. BackendRefused (400, 501 or 502) if
+    the archive does not take less either; BackendError.
     """
+    plain = plain_search(query) if not learned.decodes_queries else None
+    if plain is not None and learned.decodes_queries is False:
+        return await _search(transport, plain, context, learned)
+    page = await _search(transport, query, context, learned)
+    if plain is None:
+        return page
+    if not page.rows:
+        page = await _search(transport, plain, context, learned)
+        if shows_match(query, page.rows):
+            learned.decodes_queries = False
+    elif shows_match(query, page.rows):
+        learned.decodes_queries = True
+    return page
+
+
+async def _search(
+    transport: Transport, query: SearchQuery, context: CallContext, learned: Learned
+) -> SearchPage:
+    """The page, asked for in what way the archive takes."""
     ask = partial(_ask, transport, context, learned)
-    query, without = _spared(query, learned)
+    asked, without = _spared(query, learned)
     try:
-        page = await ask(query)
+        page = await ask(asked)
     except BackendRefused as refusal:
         if refusal.upstream_status in _NOT_ACCEPTABLE:
             raise _final(refusal) from refusal
-        page, simpler = await _ask_for_less(ask, query, refusal)
+        page, simpler = await _ask_for_less(ask, asked, refusal)
         _blame(simpler.refused, learned)
-        query, without = simpler.query, without | simpler.without
-    if query.include_all:
+        asked, without = simpler.query, without | simpler.without
+    if asked.include_all:
         learned.includefield_all = True
-    return replace(page, unsupported=page.unsupported | without)
+    rows = page.rows[query.offset - asked.offset :]
+    return replace(page, rows=rows, unsupported=page.unsupported | without)
 
 
 async def _ask_for_less(

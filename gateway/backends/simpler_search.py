@@ -8,13 +8,10 @@ from gateway.dicom.date_spans import DATE_VRS
 from gateway.dicom.resources import Level
 from gateway.dicom.search_attributes import REQUIRED_KEYS
 from gateway.dicom.search_query import INCLUDE_FIELD, MatchKey, SearchQuery
-from gateway.dicom.wildcards import has_wildcard
+from gateway.dicom.wildcards import WILDCARD_VRS, has_wildcard
 
 INCLUDE_ALL_REFUSED = "includefield=all"
 FUZZY_REFUSED = "fuzzymatching"
-
-_PATTERN_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
-"""The VRs that wildcards are for (PS3.4 C.2.2.2.4)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +21,7 @@ class Simpler:
     query: SearchQuery
     refused: Hashable
     """What is remembered if the archive answers this."""
-    without: frozenset[str]
+    without: frozenset[str] = frozenset()
 
 
 def _without_include_all(query: SearchQuery) -> Simpler | None:
@@ -53,11 +50,22 @@ def _without_flags(query: SearchQuery) -> Simpler | None:
     return Simpler(simpler, named, frozenset(name for name in named if flags[name]))
 
 
+def _without_offset(query: SearchQuery) -> Simpler | None:
+    """All rows up to the page's end: newer versions of Orthanc refuse an offset beside a key that
+    their index does not have."""
+    if not query.offset:
+        return None
+    limit = query.limit + query.offset if query.limit is not None else None
+    shapes = frozenset((key.path, _shape(key)) for key in query.keys)
+    refused = ("offset", query.level, shapes)
+    return Simpler(replace(query, offset=0, limit=limit), refused)
+
+
 def _without_limit(query: SearchQuery) -> Simpler | None:
     """Some refuse a limit above their own. Whoever asked follows with further pages."""
     if query.limit is None:
         return None
-    return Simpler(replace(query, limit=None), ("limit", query.limit), frozenset())
+    return Simpler(replace(query, limit=None), ("limit", query.limit))
 
 
 def _without_include(query: SearchQuery) -> Simpler | None:
@@ -81,7 +89,7 @@ def _without_optional_keys(query: SearchQuery) -> Simpler | None:
 def _is_optional(key: MatchKey, level: Level) -> bool:
     if key.path not in REQUIRED_KEYS[level] or not key.values:
         return True
-    return _shape(key) == "pattern" and key.vr not in _PATTERN_VRS
+    return _shape(key) == "pattern" and key.vr not in WILDCARD_VRS
 
 
 def _shape(key: MatchKey) -> str:
@@ -99,6 +107,7 @@ STEPS: tuple[Callable[[SearchQuery], Simpler | None], ...] = (
     _without_include_all,
     _without_fuzzy,
     _without_flags,
+    _without_offset,
     _without_limit,
     _without_include,
     _without_optional_keys,

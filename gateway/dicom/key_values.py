@@ -4,12 +4,14 @@ import re
 
 from gateway.dicom.date_spans import DATE_VRS, range_span
 from gateway.dicom.dictionary import AttributeName
-from gateway.dicom.uids import is_uid
+from gateway.dicom.uids import identifies
 from gateway.dicom.wildcards import has_wildcard
 from gateway.errors import bad_request
 
-ANYTHING = frozenset({"", "*"})
+_ANYTHING = frozenset({"", "*"})
 """Values that every row matches (PS3.4 C.2.2.2.3)."""
+_ANY_DATE = "-"
+"""A range without ends, as forms send it whose two fields are empty."""
 EMPTY = '""'
 """The value that stands for an empty one (C.2.2.2.7)."""
 EMPTY_VRS = frozenset(
@@ -42,11 +44,11 @@ def parse_values(name: str, vr: str, raw: str, multiple: bool) -> tuple[str, ...
     that the name `DOE, X` stays whole; a backslash, as in a C-FIND, separates as a comma does.
     GatewayError 400 for a list of what are no UIDs, and for what is no date, time or range.
     """
-    if raw.strip() in ANYTHING:
+    if raw.strip() in _ANYTHING or (vr in DATE_VRS and raw.strip() == _ANY_DATE):
         return ()
     pieces = _SEPARATOR.split(raw) if multiple or vr in LIST_VRS else [raw]
     values = tuple(dict.fromkeys(filter(None, (piece.strip() for piece in pieces))))
-    if vr == "UI" and not (values and all(map(is_uid, values))):
+    if vr == "UI" and not (values and all(map(identifies, values))):
         raise bad_request(f"{name} takes UIDs joined by commas.")
     for value in values:
         _check(name, vr, value)

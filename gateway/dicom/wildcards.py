@@ -3,6 +3,9 @@
 import re
 from functools import lru_cache
 
+WILDCARD_VRS = frozenset({"AE", "CS", "LO", "LT", "PN", "SH", "ST", "UC", "UR", "UT"})
+"""The VRs that wildcards are for."""
+
 _STARS = re.compile(r"\*+")
 
 

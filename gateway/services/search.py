@@ -10,8 +10,8 @@ from gateway.dicom.search_attributes import MODALITIES_IN_STUDY, unreturned_keys
 from gateway.dicom.search_query import SearchQuery
 from gateway.services.call import Call
 from gateway.services.outgoing import uid_of
-from gateway.services.page_lengths import PageLengths
 from gateway.services.plan import Planner
+from gateway.services.search_manners import SearchManners
 from gateway.services.search_walk import SearchWalk
 from gateway.services.search_warnings import search_warnings
 from gateway.services.view import View
@@ -34,8 +34,7 @@ class Search:
         self._planner = planner
         self._view = view
         self._max_results = max_results
-        self._lengths: dict[tuple[str, Level], PageLengths] = {}
-        self._honour_offset: set[str] = set()
+        self._manners: dict[tuple[str, Level], SearchManners] = {}
 
     async def search(self, call: Call, query: SearchQuery) -> SearchResult:
         """The rows that the caller may see, without links."""
@@ -62,41 +61,15 @@ class Search:
         self, backend: Backend, query: SearchQuery, context: CallContext, limit: int
     ) -> SearchWalk:
         """The walk whose rows, from `query.offset` on, answer the query."""
+        manners = self._manners.setdefault((backend.name, query.level), SearchManners())
         sent = replace(query, include=query.include + _needed_to_decide(query))
-        walk = self._walk(backend, query, sent, context)
-        await walk.run(query.offset, limit + 1)
-        if query.offset and (
-            walk.is_filtered or not await self._honours_offset(backend, sent, context, walk)
-        ):
-            walk = self._walk(backend, query, sent, context)
-            await walk.run(0, query.offset + limit + 1)
+        source = _Source(backend, context, manners, self._max_results + 1)
+        walk = await source.walk(query, sent, limit)
         without_empty = _without_empty_keys(sent)
         if not walk.returned and without_empty != sent:
-            walk = self._walk(backend, query, without_empty, context)
-            await walk.run(0, query.offset + limit + 1)
+            walk = await source.walk_from_first(query, without_empty, limit)
+        manners.did_not_match(query, walk.unmatched)
         return walk
-
-    def _walk(
-        self, backend: Backend, query: SearchQuery, sent: SearchQuery, context: CallContext
-    ) -> SearchWalk:
-        lengths = self._lengths.setdefault((backend.name, query.level), PageLengths())
-        return SearchWalk(backend, query, sent, context, lengths, self._max_results + 1)
-
-    async def _honours_offset(
-        self, backend: Backend, sent: SearchQuery, context: CallContext, walk: SearchWalk
-    ) -> bool:
-        """False if the backend gives the same rows whatever the offset: its pages never end.
-
-        Found out once, by comparing with the first row of all.
-        """
-        if not walk.rows or backend.name in self._honour_offset:
-            return True
-        page = await backend.search(replace(sent, offset=0, limit=1), context)
-        uid = uid_of(walk.rows[0], sent.level)
-        if any(uid_of(row, sent.level) == uid for row in page.rows[:1]):
-            return False
-        self._honour_offset.add(backend.name)
-        return True
 
     def _shaped(self, row: Dataset) -> Dataset:
         modalities = row.get(MODALITIES_IN_STUDY)
@@ -104,6 +77,51 @@ class Search:
             # A viewer's study list fails as a whole on an attribute without a value.
             del row[MODALITIES_IN_STUDY]
         return self._view.outgoing(row)
+
+
+@dataclass(frozen=True, slots=True)
+class _Source:
+    """One backend, for one search."""
+
+    backend: Backend
+    context: CallContext
+    manners: SearchManners
+    most: int
+    """Rows that are looked at."""
+
+    async def walk(self, query: SearchQuery, sent: SearchQuery, limit: int) -> SearchWalk:
+        """The client's page by the backend's own offset, where that counts the same rows."""
+        if not query.offset or not self.manners.pages(query):
+            return await self.walk_from_first(query, sent, limit)
+        walk = self._new_walk(query, sent)
+        await walk.run(query.offset, limit + 1)
+        if walk.is_filtered or not await self._honours_offset(sent, walk):
+            return await self.walk_from_first(query, sent, limit)
+        return walk
+
+    async def walk_from_first(
+        self, query: SearchQuery, sent: SearchQuery, limit: int
+    ) -> SearchWalk:
+        """All rows up to the end of the client's page."""
+        walk = self._new_walk(query, sent)
+        await walk.run(0, query.offset + limit + 1)
+        return walk
+
+    def _new_walk(self, query: SearchQuery, sent: SearchQuery) -> SearchWalk:
+        lengths = self.manners.lengths
+        return SearchWalk(self.backend, query, sent, self.context, lengths, self.most)
+
+    async def _honours_offset(self, sent: SearchQuery, walk: SearchWalk) -> bool:
+        """False if the backend gives the same rows whatever the offset: its pages never end.
+
+        Found out once, by comparing with the first row of all.
+        """
+        if not walk.rows or self.manners.honours_offset:
+            return True
+        page = await self.backend.search(replace(sent, offset=0, limit=1), self.context)
+        uid = uid_of(walk.rows[0], sent.level)
+        self.manners.honours_offset = all(uid_of(row, sent.level) != uid for row in page.rows[:1])
+        return self.manners.honours_offset
 
 
 def _needed_to_decide(query: SearchQuery) -> tuple[tuple[str, ...], ...]:

@@ -72,7 +72,7 @@ class SearchWalk:
         self.start = offset = start
         for _ in range(_MOST_PAGES):
             offset += await self._next_page(offset, wanted)
-            if self.ended or len(self.rows) >= wanted or offset - start >= self._most:
+            if self.ended or len(self.rows) >= wanted or len(self._seen) >= self._most:
                 return
             if start and self.is_filtered:
                 return

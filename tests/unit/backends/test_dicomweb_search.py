@@ -3,6 +3,7 @@
 import asyncio
 import gzip
 import json
+import re
 from collections.abc import Callable
 from datetime import timedelta
 from typing import Any
@@ -67,7 +68,7 @@ async def test_rows_come_as_the_archive_has_them() -> None:
 
 async def test_the_archive_reads_the_values_that_the_client_meant() -> None:
     async with Pacs() as pacs:
-        pacs.on("GET", STUDIES, Reply(json=[]))
+        pacs.on("GET", STUDIES, Reply(json=ROWS))
         text = (
             "PatientName=O%27N*&AccessionNumber=A%2BB%26C&StudyInstanceUID=1.2%2C1.3"
             "&StudyDescription=50%2525&00100020=%C3%A9%20%23"
@@ -311,6 +312,91 @@ async def test_only_what_is_refused_is_left_out_and_the_next_search_does_not_fai
         assert _asked(pacs)[asked_first - 1] == left
 
 
+def _reads_literally(request: Recorded) -> Reply:
+    """Orthanc, as Debian builds it, with the studies of one patient."""
+    patient = {"00100010": {"vr": "PN", "Value": [{"Alphabetic": "Doe^J\u00f6rg, A"}]}}
+    patterns = dict(pair.partition("=")[::2] for pair in request.query.split("&"))
+    pattern = patterns.get("PatientName", "*").replace("?", "[^%]").replace("*", "[^%]*")
+    is_found = re.fullmatch(pattern, "Doe^J\u00f6rg, A", re.IGNORECASE)
+    return Reply(json=[_row(1) | patient] if is_found else [])
+
+
+async def test_an_archive_that_decodes_no_query_is_asked_with_wildcards() -> None:
+    learned = Learned()
+    query = _query("PatientName=doe^j\u00f6rg, a&limit=3")
+    async with Pacs() as pacs:
+        pacs.on("GET", STUDIES, _reads_literally)
+
+        first = await _search(pacs, query, learned)
+        second = await _search(pacs, query, learned)
+
+        assert len(first.rows) == len(second.rows) == 1
+        assert [each.query for each in pacs.requests] == [
+            "PatientName=doe%5Ej%C3%B6rg,%20a&limit=3",
+            "PatientName=doe?j*rg??a&limit=3",
+            "PatientName=doe?j*rg??a&limit=3",
+        ]
+
+
+async def test_an_archive_that_was_seen_to_decode_is_asked_once() -> None:
+    learned = Learned()
+    row = _row(1) | {"00100010": {"vr": "PN", "Value": [{"Alphabetic": "Doe^John"}]}}
+    async with Pacs() as pacs:
+        pacs.on("GET", STUDIES, Reply(json=[row]), Reply(json=[]))
+        await _search(pacs, _query("PatientName=Doe^John"), learned)
+
+        page = await _search(pacs, _query("PatientName=Roe^Jane"), learned)
+
+        assert page.rows == []
+        assert len(pacs.requests) == 2
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "PatientName=Doe*",
+            "StudyInstanceUID=1.2,1.3",
+            "ModalitiesInStudy=CT,MR",
+            "PatientName=",
+        ),
+        *('AccessionNumber=""&emptyvaluematching=true', "00091001=a b", "SeriesNumber=a b"),
+    ],
+)
+async def test_what_needs_no_decoding_or_has_no_pattern_is_asked_once(text: str) -> None:
+    async with Pacs() as pacs:
+        pacs.on("GET", STUDIES, Reply(json=[]))
+
+        await _search(pacs, _query(text))
+
+        assert len(pacs.requests) == 1
+
+
+async def test_an_offset_that_is_refused_beside_a_key_is_counted_here() -> None:
+    learned = Learned()
+
+    def answer(request: Recorded) -> Reply:
+        asked = dict(parse_qsl(request.query))
+        if "offset" in asked:
+            return Reply(400)
+        return Reply(json=[_row(number) for number in range(9)][: int(asked["limit"])])
+
+    async with Pacs() as pacs:
+        pacs.on("GET", STUDIES, answer)
+
+        pages = [
+            await _search(pacs, _query(f"PatientAge=030Y&limit=3&offset={offset}"), learned)
+            for offset in (3, 6, 9)
+        ]
+
+        assert [page.rows for page in pages] == [
+            [_row(3), _row(4), _row(5)],
+            [_row(6), _row(7), _row(8)],
+            [],
+        ]
+        assert [dict(pairs)["limit"] for pairs in _asked(pacs)] == ["3", "6", "9", "12"]
+
+
 async def test_an_archive_that_refuses_two_things_is_soon_known() -> None:
     learned = Learned()
     query = _query("includefield=all&fuzzymatching=true&limit=3&PatientName=a")
@@ -384,8 +470,8 @@ async def test_a_search_that_is_refused_whatever_is_left_out_ends(
 
         assert error.value.status == status
         assert "detail" not in error.value.public_message
-        assert len(pacs.requests) == 7
-        assert _asked(pacs)[-1] == [("PatientID", "1"), ("offset", "1")]
+        assert len(pacs.requests) == 8
+        assert _asked(pacs)[-1] == [("PatientID", "1")]
         assert not learned.refusals.holds("fuzzymatching")
 
 

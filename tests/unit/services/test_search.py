@@ -210,6 +210,19 @@ async def test_a_key_that_the_archive_refuses_is_matched_and_told_of() -> None:
     assert result.warnings == (f"{UNMATCHED}: PatientAge", MORE)
 
 
+async def test_a_key_that_was_seen_to_be_ignored_spoils_no_later_page() -> None:
+    rows = [study(number, t00100020="BAAAAAAA"[number]) for number in range(8)]
+    archive = RowArchive(rows=rows, ignored=frozenset({"PatientID"}))
+    service = _service(archive)
+
+    pages = [
+        await service.search_backend(archive, _query(f"PatientID=A&limit=3&offset={n}"), CONTEXT)
+        for n in (0, 3, 6)
+    ]
+
+    assert [_numbers(page.rows) for page in pages] == [[1, 2, 3], [4, 5, 6], [7]]
+
+
 async def test_a_row_that_lacks_what_others_have_does_not_match_an_ignored_key() -> None:
     rows = [study(1), study(2, t00101010="030Y"), study(3, t00101010="031Y")]
     archive = RowArchive(rows=rows, refused=frozenset({"PatientAge"}))
@@ -399,7 +412,7 @@ async def test_an_archive_with_one_new_row_a_page_is_not_asked_for_ever() -> Non
     ignores_limit=st.booleans(),
     ignores_key=st.booleans(),
 )
-async def test_whatever_the_archive_s_manners_the_page_is_the_right_one(
+async def test_whatever_the_archive_s_manners_a_further_page_is_the_right_one(
     total: int,
     limit: int | None,
     offset: int,
@@ -419,7 +432,10 @@ async def test_whatever_the_archive_s_manners_the_page_is_the_right_one(
     )
     query = replace(_query("PatientID=A"), limit=limit, offset=offset)
 
-    result = await _service(archive, most=50).search_backend(archive, query, CONTEXT)
+    service = _service(archive, most=50)
+    await service.search_backend(archive, replace(query, offset=0), CONTEXT)
+
+    result = await service.search_backend(archive, query, CONTEXT)
 
     expected = [number for number in range(total) if number % 3][offset:][
         : 50 if limit is None else limit
