@@ -16,7 +16,7 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:")
 # Encoded, they would be no separators to the gateway and perhaps some to the archive.
 _HIDDEN = re.compile(r"%(?:2f|5c|00|25(?:2e|2f|5c))", re.IGNORECASE)
 _INSTANCE = re.compile(
-    r"studies/(?P<study>[0-9.]+)/series/(?P<series>[0-9.]+)/instances/(?P<instance>[0-9.]+)/."
+    r"studies/(?P<study>[0-9A-Za-z.]+)/series/(?P<series>[0-9A-Za-z.]+)/instances/(?P<instance>[0-9A-Za-z.]+)/."
 )
 _STUDY = re.compile(
     r"(?:^|/)studies/(?P<study>[^/]+)(?:/series/(?P<series>[^/]+))?(?:/instances/(?P<instance>[^/]+))?"
