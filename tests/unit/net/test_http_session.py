@@ -113,9 +113,9 @@ async def test_a_body_that_stands_still_is_broken(pacs: Pacs) -> None:
 
 
 async def test_the_idle_timer_starts_anew_with_each_chunk(pacs: Pacs) -> None:
-    pacs.on("GET", PATH, Reply(steps=[step for n in range(4) for step in (b"%d" % n, 0.1)]))
-    async with HttpSession(replace(PATIENT, idle=timedelta(milliseconds=300))) as session:
-        assert await fetch(session, pacs) == b"0123"
+    pacs.on("GET", PATH, Reply(steps=[step for n in range(5) for step in (b"%d" % n, 0.15)]))
+    async with HttpSession(replace(PATIENT, idle=timedelta(milliseconds=500))) as session:
+        assert await fetch(session, pacs) == b"01234"
 
 
 async def test_a_slow_reader_is_not_the_peers_fault(pacs: Pacs) -> None:

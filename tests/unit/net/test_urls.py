@@ -3,7 +3,7 @@
 from urllib.parse import parse_qsl
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from yarl import URL
 
@@ -67,6 +67,7 @@ def test_repeated_names_keep_their_order() -> None:
     assert parse_qsl(encode(pairs)) == pairs
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.text(min_size=1), st.text()), max_size=5))
 def test_any_pairs_arrive_as_they_were(pairs: list[tuple[str, str]]) -> None:
     pairs = [
