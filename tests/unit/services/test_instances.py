@@ -1,0 +1,103 @@
+"""Instances leave as stored, or re-encoded to explicit little endian, and truly labelled."""
+
+import io
+
+import pydicom
+import pytest
+from pydicom.uid import (
+    DeflatedExplicitVRLittleEndian,
+    ExplicitVRBigEndian,
+    ExplicitVRLittleEndian,
+    ImplicitVRLittleEndian,
+    JPEGLSLossless,
+)
+
+from gateway.dicom.media_types import parse_accept
+from gateway.dicom.negotiation import acceptable_instances
+from gateway.dicom.resources import Resource
+from gateway.errors import GatewayError, StreamBroken
+from gateway.services.instances import RetrieveInstances
+from gateway.services.view import IdentityView
+from tests.fakes.backend import MemoryBackend
+from tests.fakes.calls import all_of, call, part, planner
+from tests.fakes.part10_files import file_of, identified, written
+
+ANY = 'multipart/related; type="application/dicom"; transfer-syntax=*'
+DEFAULT = 'multipart/related; type="application/dicom"'
+SERIES, INSTANCE = Resource("1.2", "1.2.3"), Resource("1.2", "1.2.3", "1.2.3.4")
+
+
+async def instances(
+    *files: bytes, accept: str = ANY, resource: Resource = SERIES
+) -> tuple[bool, list[tuple[str, bytes]]]:
+    parts = [part("application/dicom", file, length=len(file)) for file in files]
+    retrieve = RetrieveInstances(planner(MemoryBackend(parts=parts)), IdentityView())
+    acceptables = acceptable_instances(parse_accept(accept, None), resource.level)
+    async with retrieve.retrieve(call(), resource, acceptables) as retrieved:
+        found = [(label, body) for label, body, _ in await all_of(retrieved)]
+        return retrieved.multipart, found
+
+
+def label(syntax: str) -> str:
+    return f"application/dicom; transfer-syntax={syntax}"
+
+
+COMPRESSED = file_of(JPEGLSLossless, b"\x08\x00\x16\x00UI\x04\x001.2\0")
+EXPLICIT = written(identified(), ExplicitVRLittleEndian)
+
+
+@pytest.mark.parametrize("accept", [ANY, DEFAULT, "*/*"])
+async def test_each_part_names_its_own_syntax(accept: str) -> None:
+    assert await instances(COMPRESSED, EXPLICIT, accept=accept) == (
+        True,
+        [(label(JPEGLSLossless), COMPRESSED), (label(ExplicitVRLittleEndian), EXPLICIT)],
+    )
+
+
+@pytest.mark.parametrize(
+    "syntax", [ImplicitVRLittleEndian, ExplicitVRBigEndian, DeflatedExplicitVRLittleEndian]
+)
+async def test_no_other_native_syntax_goes_over_the_web(syntax: str) -> None:
+    _, ((media_type, body),) = await instances(written(identified(), syntax))
+    assert media_type == label(ExplicitVRLittleEndian)
+    copy = pydicom.dcmread(io.BytesIO(body))
+    assert copy == identified()
+    assert copy.file_meta.TransferSyntaxUID == ExplicitVRLittleEndian
+
+
+async def test_one_instance_may_leave_bare() -> None:
+    multipart, found = await instances(
+        EXPLICIT, accept="application/dicom; transfer-syntax=*", resource=INSTANCE
+    )
+    assert (multipart, found) == (False, [(label(ExplicitVRLittleEndian), EXPLICIT)])
+
+
+@pytest.mark.parametrize("asked", [ExplicitVRLittleEndian, "1.2.840.10008.1.2.4.90"])
+async def test_what_would_need_a_codec_is_not_acceptable(asked: str) -> None:
+    with pytest.raises(GatewayError) as caught:
+        await instances(COMPRESSED, accept=f"{DEFAULT}; transfer-syntax={asked}")
+    assert caught.value.status == 406
+
+
+async def test_an_answer_is_never_short_of_an_instance_that_cannot_leave() -> None:
+    accept = f"{DEFAULT}; transfer-syntax={ExplicitVRLittleEndian}"
+    with pytest.raises(StreamBroken):
+        await instances(EXPLICIT, COMPRESSED, accept=accept)
+
+
+@pytest.mark.parametrize("junk", [b"", b"<html>", bytes(200)])
+async def test_what_is_no_dicom_file_does_not_leave(junk: bytes) -> None:
+    with pytest.raises(StreamBroken):
+        await instances(junk)
+
+
+async def test_a_cut_file_breaks_the_answer() -> None:
+    cut = written(identified(), ImplicitVRLittleEndian)[:-3]
+    with pytest.raises(StreamBroken):
+        await instances(cut)
+
+
+async def test_no_instance_at_all_is_not_found() -> None:
+    with pytest.raises(GatewayError) as caught:
+        await instances()
+    assert caught.value.status == 404
