@@ -1,0 +1,52 @@
+"""Metadata streams out, honest and one instance at a time."""
+
+import json
+from typing import Any
+
+import pytest
+
+from gateway.dicom.resources import Dataset, Resource
+from gateway.errors import GatewayError, StreamBroken
+from gateway.services.metadata import RetrieveMetadata
+from gateway.services.view import IdentityView
+from tests.fakes.backend import MemoryBackend
+from tests.fakes.calls import call, planner
+
+STUDY = Resource("1.2")
+
+
+def dataset(instance: str, **attributes: Any) -> Dataset:
+    uids = {"0020000D": "1.2", "0020000E": "1.2.3", "00080018": instance}
+    found: Dataset = {tag: {"vr": "UI", "Value": [uid]} for tag, uid in uids.items()}
+    return found | {tag.removeprefix("t"): value for tag, value in attributes.items()}
+
+
+async def metadata(*datasets: Dataset) -> list[Any]:
+    retrieve = RetrieveMetadata(planner(MemoryBackend(metadata=datasets)), IdentityView())
+    async with retrieve.retrieve(call(), STUDY) as answers:
+        return [json.loads(each) async for each in answers]
+
+
+async def test_each_instance_leaves_honest_and_in_order() -> None:
+    odd = dataset("1.4", t00200013={"vr": "IS", "Value": ["3"]})
+    first, second = await metadata(odd, dataset("1.5"))
+    assert first["00200013"] == {"vr": "IS", "Value": [3]}
+    assert second["00080018"]["Value"] == ["1.5"]
+
+
+async def test_a_dataset_with_many_items_is_the_same_in_a_thread() -> None:
+    frames = [{"00200013": {"vr": "IS", "Value": [str(number)]}} for number in range(500)]
+    (found,) = await metadata(dataset("1.4", t52009230={"vr": "SQ", "Value": frames}))
+    assert found["52009230"]["Value"][499] == {"00200013": {"vr": "IS", "Value": [499]}}
+
+
+async def test_no_instance_is_not_found() -> None:
+    with pytest.raises(GatewayError) as caught:
+        await metadata()
+    assert caught.value.status == 404
+
+
+async def test_an_instance_of_another_study_breaks_the_answer() -> None:
+    foreign = dataset("1.4") | {"0020000D": {"vr": "UI", "Value": ["9"]}}
+    with pytest.raises(StreamBroken):
+        await metadata(dataset("1.4"), foreign)
