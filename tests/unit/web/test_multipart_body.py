@@ -1,0 +1,59 @@
+"""Multipart answers: their form, their length, their boundary."""
+
+import pytest
+
+from gateway.dicom.media_types import MediaType
+from gateway.services.representation import Representation, Retrieved
+from gateway.web.boundaries import keyed_boundary, random_boundary
+from gateway.web.multipart_body import retrieved_body
+from tests.fakes.backend import each
+from tests.fakes.calls import read
+
+OCTETS = MediaType("application/octet-stream", (("transfer-syntax", "1.2.840.10008.1.2.1"),))
+
+
+def representation(*chunks: bytes, length: int | None = None) -> Representation:
+    return Representation(OCTETS, each(chunks), length, "https://gw/frames/1")
+
+
+async def test_a_body_begins_with_its_delimiter_and_title_case_headers() -> None:
+    retrieved = Retrieved(True, each([representation(b"one"), representation(b"two", b"!")]))
+    body = await retrieved_body(retrieved, "b")
+    assert body.content_type == 'multipart/related; type="application/octet-stream"; boundary=b'
+    head = (
+        b"--b\r\nContent-Type: application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1\r\n"
+        b"Content-Location: https://gw/frames/1\r\n\r\n"
+    )
+    whole = head + b"one\r\n" + head + b"two!\r\n--b--\r\n"
+    assert await read(body.chunks) == whole
+    assert body.length is None
+
+
+@pytest.mark.parametrize("chunks", [(b"",), (), (b"abc", b"d")])
+async def test_the_length_of_an_only_part_is_known_before_it_is_sent(
+    chunks: tuple[bytes, ...],
+) -> None:
+    only = representation(*chunks, length=sum(map(len, chunks)))
+    body = await retrieved_body(Retrieved(True, each([only]), only_one=True), "b")
+    assert body.length == len(await read(body.chunks))
+
+
+async def test_a_single_part_is_the_representation_itself() -> None:
+    body = await retrieved_body(Retrieved(False, each([representation(b"one", length=3)])), "b")
+    assert (body.content_type, body.length) == (str(OCTETS), 3)
+    assert body.headers == {"Content-Location": "https://gw/frames/1"}
+    assert await read(body.chunks) == b"one"
+
+
+def test_a_keyed_boundary_is_stable_and_differs_by_secret_and_representation() -> None:
+    boundary = keyed_boundary(b"secret", "frames/1")
+    assert boundary == keyed_boundary(b"secret", "frames/1")
+    assert (
+        len({boundary, keyed_boundary(b"other", "frames/1"), keyed_boundary(b"secret", "2")}) == 3
+    )
+
+
+def test_boundaries_are_short_tokens_that_never_repeat() -> None:
+    boundaries = {random_boundary() for _ in range(100)} | {keyed_boundary(b"s", "x")}
+    assert len(boundaries) == 101
+    assert all(len(each) == 40 and each.isalnum() for each in boundaries)
