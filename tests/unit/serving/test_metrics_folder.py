@@ -61,7 +61,8 @@ def test_the_lock_survives_the_start_of_another_program(tmp_path: Path) -> None:
         "import os, sys; from pathlib import Path;"
         "from gateway.serving.metrics_folder import make_metrics_folder;"
         "print(make_metrics_folder(Path(sys.argv[1])), flush=True);"
-        "os.execv(sys.executable, [sys.executable, '-c', 'import sys; sys.stdin.read()'])"
+        "os.execv(sys.executable, [sys.executable, '-c',"
+        " 'import sys; print(flush=True); sys.stdin.read()'])"
     )
     with subprocess.Popen(
         [sys.executable, "-c", script, str(tmp_path)],
@@ -71,6 +72,7 @@ def test_the_lock_survives_the_start_of_another_program(tmp_path: Path) -> None:
     ) as process:
         assert process.stdout is not None
         folder = Path(process.stdout.readline().strip())
+        assert process.stdout.readline() == "\n"
         make_metrics_folder(tmp_path)
         assert folder.is_dir()
         process.kill()

@@ -45,6 +45,17 @@ async def test_signals_are_heard_by_their_kind_and_only_inside_the_context() -> 
     assert signal.getsignal(signal.SIGTERM) is signal.SIG_DFL
 
 
+async def test_a_signal_that_came_while_blocked_is_heard() -> None:
+    """A worker is born with them blocked, so that it loses none while it starts."""
+    stop = StopSignals()
+    signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
+    os.kill(os.getpid(), signal.SIGTERM)
+    with stop.heard((signal.SIGTERM,)):
+        await asyncio.wait_for(stop.asked.wait(), 5)
+
+    assert stop.gentle
+
+
 async def test_waiting_for_an_event_has_an_end() -> None:
     event = asyncio.Event()
 

@@ -40,6 +40,7 @@ def test_what_was_written_before_the_start_is_not_lost() -> None:
         with lines:
             pass
 
+        assert select.select([reading], [], [], 0)[0] == [reading]
         assert os.read(reading, 100) == b"early\n"
 
 
