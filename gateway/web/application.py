@@ -54,6 +54,8 @@ def connection_settings(limits: ServerLimits) -> dict[str, Any]:
     return {
         # A client that leaves cancels its handler, and with it the requests to backends, at once.
         "handler_cancellation": True,
+        # A body with a content coding is refused: what inflates a thousandfold is not inflated.
+        "auto_decompress": False,
         "max_line_size": limits.request_header,
         "max_field_size": limits.request_header,
         "keepalive_timeout": _KEEPALIVE_SECONDS,

@@ -59,13 +59,14 @@ def _boundary(media_type: MediaType) -> str:
 
 
 async def _received(request: web.Request, limit: int) -> AsyncIterator[bytes]:
-    size = 0
+    left = limit
     try:
         async for chunk in request.content.iter_any():
-            size += len(chunk)
-            if size > limit:
+            # What lies within the limit counts, however it was cut into chunks.
+            yield chunk[:left]
+            left -= len(chunk)
+            if left < 0:
                 raise too_large(_TOO_LARGE)
-            yield chunk
     except web.RequestPayloadError as error:
         raise bad_request("The body's framing is broken.") from error
 

@@ -1,21 +1,12 @@
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
 from dataclasses import dataclass
-from datetime import timedelta
 from email.parser import BytesParser
 from email.policy import HTTP
 from typing import Any
 
 import pytest
 
-from gateway.access.principal import ANONYMOUS
-from gateway.backends.admission import Admission
-from gateway.backends.base import CallContext
-from gateway.backends.breaker import Breaker
-from gateway.backends.credentials import NoCredentials
 from gateway.backends.dicomweb_store import StoreBody, store
-from gateway.backends.health import Vitals
-from gateway.backends.http_transport import HttpTransport, Peer
 from gateway.dicom.dicom_xml import to_xml
 from gateway.dicom.resources import Dataset, Resource
 from gateway.dicom.store_report import (
@@ -24,14 +15,11 @@ from gateway.dicom.store_report import (
     StoreReport,
 )
 from gateway.errors import BackendError, BackendRefused, StreamBroken
-from gateway.net.http_session import HttpSession, Timeouts
-from gateway.telemetry.metrics import Metrics
 from tests.fakes.pacs import Cut, Pacs, Raw, Recorded, Reply
+from tests.fakes.transports import ANYBODY, wired
 
 CT = "1.2.840.10008.5.1.4.1.1.2"
 STUDIES = "/dicom-web/studies"
-CONTEXT = CallContext(ANONYMOUS, "request-1")
-SHORT = timedelta(seconds=1)
 CUT_ANSWER = b"HTTP/1.1 200 OK\r\nContent-Length: 500\r\n\r\n{"
 JSON, XML = "application/dicom+json", "application/dicom+xml"
 
@@ -86,28 +74,13 @@ def _item(number: int) -> Dataset:
     }
 
 
-@asynccontextmanager
-async def transport_to(pacs: Pacs) -> AsyncIterator[HttpTransport]:
-    metrics = Metrics()
-    async with HttpSession(Timeouts(SHORT, SHORT, SHORT)) as session:
-        yield HttpTransport(
-            Peer("orthanc", pacs.base, SHORT),
-            session,
-            NoCredentials(),
-            Admission("orthanc", 4, 4),
-            Breaker("orthanc", 5, SHORT, lambda: 0.0),
-            Vitals("orthanc", metrics),
-            metrics,
-        )
-
-
 async def send(
     *replies: Any, numbers: Sequence[int] = (1, 2, 3), study: str | None = None
 ) -> tuple[StoreReport, list[Recorded]]:
     """Store files with these numbers in a PACS that answers so."""
-    async with Pacs() as pacs, transport_to(pacs) as transport:
+    async with Pacs() as pacs, wired(pacs) as to:
         pacs.on("POST", STUDIES if study is None else f"{STUDIES}/{study}", *replies)
-        return await store(transport, files(*numbers), study, CONTEXT), pacs.requests
+        return await store(to.transport, files(*numbers), study, ANYBODY), pacs.requests
 
 
 def parts_of(request: Recorded) -> list[bytes]:
@@ -203,7 +176,7 @@ async def test_an_accepted_without_a_body_is_not_believed() -> None:
 async def test_a_success_that_cannot_be_understood_is_an_error(body: bytes) -> None:
     with pytest.raises(BackendError) as problem:
         await send(Reply(200, body=body), numbers=[1])
-    assert (problem.value.status, problem.value.backend) == (502, "orthanc")
+    assert (problem.value.status, problem.value.backend) == (502, "pacs")
 
 
 async def test_an_archive_that_gives_no_json_is_asked_for_xml() -> None:
@@ -252,10 +225,10 @@ async def test_one_instance_that_is_refused_is_an_error_with_its_status(status: 
 
 @pytest.mark.parametrize("status", [401, 403, 404, 502, 503, 504, 507])
 async def test_an_archive_that_is_away_is_not_asked_for_each_instance(status: int) -> None:
-    async with Pacs() as pacs, transport_to(pacs) as transport:
+    async with Pacs() as pacs, wired(pacs) as to:
         pacs.on("POST", STUDIES, Reply(status))
         with pytest.raises(BackendError) as problem:
-            await store(transport, files(1, 2, 3), None, CONTEXT)
+            await store(to.transport, files(1, 2, 3), None, ANYBODY)
         assert problem.value.upstream_status == status
         assert len(pacs.requests) == 1
 
