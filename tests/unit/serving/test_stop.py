@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import threading
 from collections.abc import Callable
 
 import pytest
@@ -49,7 +50,7 @@ async def test_a_signal_that_came_while_blocked_is_heard() -> None:
     """A worker is born with them blocked, so that it loses none while it starts."""
     stop = StopSignals()
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGTERM})
-    os.kill(os.getpid(), signal.SIGTERM)
+    signal.pthread_kill(threading.get_ident(), signal.SIGTERM)
     with stop.heard((signal.SIGTERM,)):
         await asyncio.wait_for(stop.asked.wait(), 5)
 
