@@ -67,17 +67,24 @@ class Origins:
         self._direct_origin = lru_cache(_REMEMBERED)(self._without_proxies)
         self._forwarded_origin = lru_cache(_REMEMBERED)(self._behind_proxies)
 
-    def of(self, peer: str, scheme: str, headers: MultiMapping[str]) -> Origin:
+    def of(
+        self,
+        peer: str,
+        scheme: str,
+        headers: MultiMapping[str],
+        reached: tuple[str, int] | None = None,
+    ) -> Origin:
         """The origin of one request.
 
-        `peer` is the address at the other end of the connection, `scheme` the connection's own.
+        `peer` is the address at the other end of the connection, `scheme` the connection's own
+        and `reached` the address and port of its end here, where they are known.
         Errors: 400 where a name is malformed, 421 where it is none of this gateway's.
         """
         hosts = headers.getall(hdrs.HOST, ())
         if len(hosts) != 1:
             raise bad_request("A request names its Host once.")
         if not self._trusted or not self._is_trusted(peer):
-            return self._direct_origin(peer, scheme, hosts[0])
+            return self._direct_origin(peer, scheme, _with_port_reached(hosts[0], reached))
         forwarding = tuple(",".join(headers.getall(name, ())) for name in _FORWARDING)
         return self._forwarded_origin(peer, scheme, hosts[0], forwarding)
 
@@ -152,6 +159,21 @@ def _allowed_hosts(server: ServerConfig) -> frozenset[str]:
 
 def _bracketed(name: str) -> str:
     return f"[{name}]" if ":" in name else name
+
+
+def _with_port_reached(host: str, reached: tuple[str, int] | None) -> str:
+    """The host with its port, where a client left that out.
+
+    The Python dicomweb-client names the host alone, whatever the port. Where that host is the very
+    address which was connected to, no proxy can have been meant, and the port is known.
+    """
+    if reached is None:
+        return host
+    address, port = reached
+    name = host.strip("[]").lower()
+    if name == address or (name == "localhost" and is_loopback(address)):
+        return f"{host}:{port}"
+    return host
 
 
 def _members(header: str) -> list[str]:

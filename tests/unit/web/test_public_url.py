@@ -51,6 +51,35 @@ class TestWithoutProxies:
     def test_the_scheme_is_that_of_the_connection(self) -> None:
         assert base(origins(), STRANGER, "https", host="localhost") == "https://localhost/dicom-web"
 
+    @pytest.mark.parametrize(
+        ("host", "address"),
+        [
+            ("127.0.0.1", "127.0.0.1"),
+            ("localhost", "127.0.0.1"),
+            ("LOCALHOST", "::1"),
+            ("[::1]", "::1"),
+        ],
+    )
+    def test_a_port_that_the_client_forgot_is_that_of_the_address_it_names(
+        self, host: str, address: str
+    ) -> None:
+        found = origins().of(STRANGER, "http", headers(host), (address, 8080))
+
+        assert found.base == f"http://{host.lower()}:8080/dicom-web"
+
+    @pytest.mark.parametrize("host", ["pacs.example.org", "127.0.0.2", "127.0.0.1:99"])
+    def test_a_host_that_is_not_the_address_keeps_its_own_port(self, host: str) -> None:
+        found = origins(allowed_hosts=["pacs.example.org", "127.0.0.1", "127.0.0.2"])
+
+        got = found.of(STRANGER, "http", headers(host), ("127.0.0.1", 8080))
+
+        assert got.base == f"http://{host}/dicom-web"
+
+    def test_a_proxy_that_is_trusted_says_what_port_is_meant(self) -> None:
+        found = behind_proxies().of(PROXY, "http", headers("127.0.0.1"), ("127.0.0.1", 8080))
+
+        assert found.base == "http://127.0.0.1/dicom-web"
+
     def test_a_default_port_is_left_out(self) -> None:
         assert (
             base(origins(), STRANGER, "http", host="localhost:80") == "http://localhost/dicom-web"
