@@ -22,7 +22,7 @@ MAX_DEPTH = 32
 _BINARY = frozenset({"OB", "OD", "OF", "OL", "OV", "OW", "UN"})
 _VRS = frozenset({*VALUE_OF_VR, *_BINARY, "SQ"})
 _CHARACTER_SET = "00080005"
-_EMPTY: tuple[Any, ...] = (None, "", {})
+_EMPTY: tuple[Any, ...] = (None, "")
 _LONGEST_NAME = 64
 # Commands, file meta information and item delimiters are no part of a dataset.
 _NO_DATASET = ("0000", "0002", "FFFE")
@@ -137,7 +137,14 @@ def _inline(vr: str, inline: Any) -> Attribute | None:
 
 
 def _is_empty(values: Sequence[Any]) -> bool:
-    return all(value in _EMPTY or (type(value) is str and value.isspace()) for value in values)
+    return all(map(_is_empty_value, values))
+
+
+def _is_empty_value(value: Any) -> bool:
+    """A person name is empty, too, whose component groups are."""
+    if type(value) is dict:
+        return all(group in _EMPTY for group in value.values())
+    return value in _EMPTY or (type(value) is str and value.isspace())
 
 
 def _is_base64(text: str) -> bool:
