@@ -118,6 +118,17 @@ def stored_transfer_syntax(first_bytes: bytes) -> str | None:
     return IMPLICIT_LITTLE_ENDIAN if is_bare else None
 
 
+def missing_preamble(first_bytes: bytes) -> bytes:
+    """What must come before a file that begins with its meta information for readers to take it.
+
+    Writers leave out the preamble, archives store that, and most readers refuse it.
+    """
+    if first_bytes.startswith(_PREFIX):
+        return bytes(_PREAMBLE)
+    is_bare = first_bytes.startswith(_META_GROUP) and _first_element(first_bytes) == 0
+    return bytes(_PREAMBLE) + _PREFIX if is_bare else b""
+
+
 def new_file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
     """Preamble and meta information for a dataset that has none (PS3.10 7.1)."""
     elements = (

@@ -15,12 +15,18 @@ from gateway.dicom.data_elements import (
     STUDY_INSTANCE_UID,
     Part10Error,
 )
-from gateway.dicom.file_meta import FileMeta, read_file_meta, stored_transfer_syntax
+from gateway.dicom.file_meta import (
+    FileMeta,
+    missing_preamble,
+    read_file_meta,
+    stored_transfer_syntax,
+)
 from gateway.dicom.header_scan import HeaderScan
 
 __all__ = [
     "Header",
     "Part10Error",
+    "missing_preamble",
     "read_header",
     "read_meta",
     "scan_header",

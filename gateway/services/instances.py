@@ -8,12 +8,18 @@ from gateway.backends.base import Part
 from gateway.dicom.explicit_little_endian import explicit_little_endian
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.negotiation import Acceptable, Action, Choice, choose
-from gateway.dicom.part10 import Part10Error, stored_transfer_syntax
+from gateway.dicom.part10 import Part10Error, missing_preamble, stored_transfer_syntax
 from gateway.dicom.resources import Level, Resource
 from gateway.errors import StreamBroken, not_acceptable, not_found
 from gateway.services.call import Call
 from gateway.services.plan import Planner
-from gateway.services.representation import Representation, Retrieved, first_bytes, prepended
+from gateway.services.representation import (
+    Representation,
+    Retrieved,
+    chain,
+    first_bytes,
+    prepended,
+)
 from gateway.services.view import View
 
 
@@ -65,13 +71,16 @@ async def _represent(
     if stored is None:
         raise StreamBroken(502, "The archive sent what is no DICOM file.", "backend_answer")
     choice = choose(acceptables, stored)
-    return choice, _as_chosen(part, choice) if choice is not None else None
+    return choice, _as_chosen(start, part, choice) if choice is not None else None
 
 
-def _as_chosen(part: Part, choice: Choice) -> Representation:
+def _as_chosen(start: bytes, part: Part, choice: Choice) -> Representation:
     media_type = MediaType(choice.media_type, (("transfer-syntax", choice.transfer_syntax),))
     if choice.action is Action.TO_EXPLICIT_LITTLE_ENDIAN:
         return Representation(media_type, _reencoded(part))
+    if missing := missing_preamble(start):
+        length = None if part.length is None else len(missing) + part.length
+        return Representation(media_type, chain(missing, part.chunks), length)
     return Representation(media_type, part.chunks, part.length)
 
 

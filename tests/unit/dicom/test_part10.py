@@ -17,7 +17,13 @@ from pydicom.uid import (
 )
 
 from gateway.dicom.dataset_scanner import MAX_DEPTH
-from gateway.dicom.part10 import Header, Part10Error, read_header, stored_transfer_syntax
+from gateway.dicom.part10 import (
+    Header,
+    Part10Error,
+    missing_preamble,
+    read_header,
+    stored_transfer_syntax,
+)
 from tests.fakes.part10_files import (
     SEQUENCE_END,
     UNDEFINED,
@@ -382,3 +388,16 @@ def test_the_stored_syntax_is_told_by_the_first_bytes(syntax: str) -> None:
 @pytest.mark.parametrize("data", [b"", b"junk", bytes(200), file_of("", UIDS)])
 def test_no_stored_syntax_is_told_of_what_names_none(data: bytes) -> None:
     assert stored_transfer_syntax(data) is None
+
+
+def test_a_file_gets_the_preamble_that_it_lacks() -> None:
+    data = written(identified())
+
+    assert missing_preamble(data[:2048]) == b""
+    assert missing_preamble(data[128:]) + data[128:] == data
+    assert missing_preamble(data[132:]) + data[132:] == data
+
+
+@pytest.mark.parametrize("data", [b"", b"junk", b"\x08\0\x05\0CS\x02\0A "])
+def test_what_does_not_begin_with_meta_information_gets_no_preamble(data: bytes) -> None:
+    assert missing_preamble(data) == b""
