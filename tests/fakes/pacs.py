@@ -88,6 +88,7 @@ class Raw:
 
 
 Answering: TypeAlias = Reply | Raw | Callable[[Recorded], Reply | Raw]
+"""A callable sees the request with all of its body."""
 
 
 class Pacs:
@@ -164,9 +165,13 @@ class Pacs:
     async def _answer(self, request: web.BaseRequest, recorded: Recorded) -> web.StreamResponse:
         replies = self._replies.get((recorded.method, recorded.path)) or [Reply(404)]
         found = replies.pop(0) if len(replies) > 1 else replies[0]
-        reply = found if isinstance(found, Reply | Raw) else found(recorded)
-        if reply.read_body:
+        if isinstance(found, Reply | Raw):
+            reply = found
+            if reply.read_body:
+                recorded.body = await request.content.read()
+        else:
             recorded.body = await request.content.read()
+            reply = found(recorded)
         if isinstance(reply, Raw):
             return await self._raw(request, reply)
         return await self._reply(request, reply)
