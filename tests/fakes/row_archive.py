@@ -1,11 +1,22 @@
 """An archive in memory that searches its rows, with the faults that a test gives it."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from urllib.parse import parse_qsl
 
-from gateway.backends.base import CallContext, SearchPage
-from gateway.dicom.resources import Dataset
-from gateway.dicom.search_query import MatchKey, SearchQuery
+from gateway.access.policy import AllowAll
+from gateway.access.principal import ANONYMOUS
+from gateway.backends.base import Backend, CallContext, SearchPage
+from gateway.dicom.resources import Dataset, Level
+from gateway.dicom.search_query import MatchKey, SearchQuery, parse_search
+from gateway.services.locate import Locate
+from gateway.services.plan import Planner
+from gateway.services.routing import Routing
+from gateway.services.search import Search, SearchResult
+from gateway.services.view import IdentityView
 from tests.fakes.backend import MemoryBackend
+
+CONTEXT = CallContext(ANONYMOUS, "request-1")
 
 
 @dataclass
@@ -53,3 +64,30 @@ def study(number: int, **attributes: object) -> Dataset:
         tag = name.removeprefix("t")
         row[tag] = {"vr": "LO"} if value is None else {"vr": "LO", "Value": [value]}
     return row
+
+
+def service_of(*backends: Backend, most: int = 10_000) -> Search:
+    """The search over some backends, of which the first is asked unless a call names another."""
+    routing = Routing({backend.name: backend for backend in backends})
+    return Search(Planner(routing, Locate(routing), AllowAll()), IdentityView(), most)
+
+
+def search_for(text: str = "", level: Level = Level.STUDY, **scope: str) -> SearchQuery:
+    """The query of an encoded text."""
+    pairs = parse_qsl(text, keep_blank_values=True)
+    return parse_search(level, scope.get("study"), scope.get("series"), pairs)
+
+
+async def search_in(archive: RowArchive, text: str = "", most: int = 10_000) -> SearchResult:
+    """A search of nobody in particular."""
+    return await service_of(archive, most=most).search_backend(archive, search_for(text), CONTEXT)
+
+
+def numbers_of(rows: Sequence[Dataset]) -> list[int]:
+    """The numbers that `study` was given."""
+    return [int(row["0020000D"]["Value"][0].removeprefix("2.25.")) for row in rows]
+
+
+def studies(count: int) -> list[Dataset]:
+    """That many studies, numbered from 0."""
+    return [study(number) for number in range(count)]
