@@ -44,7 +44,7 @@ class ServerLimits(Section):
     requests_in_flight: Count = 512
     """Requests at work at once, a process; above: 503 with Retry-After."""
     request_timeout: PositiveDuration = timedelta(minutes=10)
-    """The longest that one request may take."""
+    """The longest that a request may stand still; a transfer may last while its bytes flow."""
 
 
 class ServerConfig(Section):

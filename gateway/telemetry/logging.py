@@ -33,7 +33,6 @@ _LEVELS = {
 }
 _CONTROL = {code: f"\\u{code:04x}" for code in (*range(0x20), *range(0x7F, 0xA0), 0x2028, 0x2029)}
 _NAMES = {level: name for name, level in _LEVELS.items()}
-_EXTRA = "event_fields"
 _warnings_log = logging.getLogger("py.warnings")
 
 
@@ -66,8 +65,7 @@ class EventLog:
         self._sink = sink
         self._form = _FORMS[form]
         self._level = _LEVELS[level]
-        self._second = 0
-        self._second_text = ""
+        self._last_second = (0, "")
 
     def write(self, level: int, message: str, fields: Fields) -> None:
         """Log `message` with `fields` of its own.
@@ -86,7 +84,6 @@ class EventLog:
             "message": _clean(record.getMessage()),
             "logger": record.name,
         }
-        line.update(record.__dict__.get(_EXTRA, ()))
         if record.exc_info and record.exc_info[1] is not None:
             line["failure"] = describe_failure(record.exc_info[1])
         self._sink.write(self._form(line))
@@ -94,10 +91,11 @@ class EventLog:
     def _time(self, moment: float) -> str:
         """ISO 8601 to the millisecond; only a new second is worked out."""
         second = int(moment)
-        if second != self._second:
-            self._second = second
-            self._second_text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
-        return f"{self._second_text}.{int((moment - second) * 1000):03}Z"
+        known, text = self._last_second
+        if second != known:
+            text = datetime.fromtimestamp(second, UTC).strftime("%Y-%m-%dT%H:%M:%S")
+            self._last_second = (second, text)
+        return f"{text}.{int((moment - second) * 1000):03}Z"
 
 
 class RecordHandler(logging.Handler):
@@ -112,11 +110,6 @@ class RecordHandler(logging.Handler):
             self._log.write_record(record)
         except Exception:  # what cannot be told must not end what it tells of
             self._log.write(logging.ERROR, "An unreadable log record", {"logger": record.name})
-
-
-def write_event(logger: logging.Logger, level: int, message: str, fields: Fields) -> None:
-    """Log `message` with `fields` of its own through a logger of the standard library."""
-    logger.log(level, message, extra={_EXTRA: fields}, stacklevel=2)
 
 
 @contextmanager

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from gateway.telemetry.logging import EventLog, RecordHandler, logging_to, write_event
+from gateway.telemetry.logging import EventLog, RecordHandler, logging_to
 
 PATIENT = "DOE^JANE"
 
@@ -81,15 +81,6 @@ def test_the_gateways_loggers_write_from_the_level_on(lines: Lines, log: EventLo
     assert event["message"] == "backend pacs is up"
     assert event["logger"] == "gateway.some.part"
     assert event["level"] == "info"
-
-
-def test_a_logger_can_write_fields_of_its_own(lines: Lines, log: EventLog) -> None:
-    write_event(logging.getLogger("gateway.x"), logging.INFO, "upstream", {"backend": "pacs"})
-
-    (event,) = lines.objects
-    assert event["message"] == "upstream"
-    assert event["backend"] == "pacs"
-    assert event["logger"] == "gateway.x"
 
 
 def test_an_event_below_the_level_is_not_written(lines: Lines) -> None:
