@@ -9,9 +9,9 @@ from gateway.dicom.resources import Dataset, Level
 from gateway.dicom.search_attributes import MODALITIES_IN_STUDY, unreturned_keys
 from gateway.dicom.search_query import SearchQuery
 from gateway.services.call import Call
-from gateway.services.outgoing import uid_of
 from gateway.services.plan import Planner
 from gateway.services.search_manners import SearchManners
+from gateway.services.search_source import SearchSource
 from gateway.services.search_walk import SearchWalk
 from gateway.services.search_warnings import search_warnings
 from gateway.services.view import View
@@ -49,27 +49,19 @@ class Search:
         if query.limit is not None:
             limit = min(limit, query.limit)
             query = replace(query, limit=limit)
-        walk = await self._walked(backend, query, context, limit)
+        manners = self._manners.setdefault((backend.name, query.level), SearchManners())
+        is_cut = manners.full_pages.is_cut(query)
+        source = SearchSource(backend, context, manners, self._max_results + 1)
+        walk = await _walked(source, query, limit + 1 if is_cut is None else limit)
         if walk.strange:
             left_out = {"backend": backend.name, "rows": walk.strange}
             _log.warning("search rows of other resources left out", extra=left_out)
         begin = query.offset - walk.start
         rows = [self._shaped(row) for row in walk.rows[begin : begin + limit]]
-        return SearchResult(rows, search_warnings(query, walk, _remaining(walk, begin + limit)))
-
-    async def _walked(
-        self, backend: Backend, query: SearchQuery, context: CallContext, limit: int
-    ) -> SearchWalk:
-        """The walk whose rows, from `query.offset` on, answer the query."""
-        manners = self._manners.setdefault((backend.name, query.level), SearchManners())
-        sent = replace(query, include=query.include + _needed_to_decide(query))
-        source = _Source(backend, context, manners, self._max_results + 1)
-        walk = await source.walk(query, sent, limit)
-        without_empty = _without_empty_keys(sent)
-        if not walk.returned and without_empty != sent:
-            walk = await source.walk_from_first(query, without_empty, limit)
-        manners.did_not_match(query, walk.unmatched)
-        return walk
+        remaining = _remaining(walk, begin + limit, is_cut)
+        if is_cut is None and query.limit and len(rows) == limit and not walk.is_filtered:
+            manners.full_pages.note(query, is_cut=remaining != 0)
+        return SearchResult(rows, search_warnings(query, walk, remaining))
 
     def _shaped(self, row: Dataset) -> Dataset:
         modalities = row.get(MODALITIES_IN_STUDY)
@@ -79,49 +71,15 @@ class Search:
         return self._view.outgoing(row)
 
 
-@dataclass(frozen=True, slots=True)
-class _Source:
-    """One backend, for one search."""
-
-    backend: Backend
-    context: CallContext
-    manners: SearchManners
-    most: int
-    """Rows that are looked at."""
-
-    async def walk(self, query: SearchQuery, sent: SearchQuery, limit: int) -> SearchWalk:
-        """The client's page by the backend's own offset, where that counts the same rows."""
-        if not query.offset or not self.manners.pages(query):
-            return await self.walk_from_first(query, sent, limit)
-        walk = self._new_walk(query, sent)
-        await walk.run(query.offset, limit + 1)
-        if walk.is_filtered or not await self._honours_offset(sent, walk):
-            return await self.walk_from_first(query, sent, limit)
-        return walk
-
-    async def walk_from_first(
-        self, query: SearchQuery, sent: SearchQuery, limit: int
-    ) -> SearchWalk:
-        """All rows up to the end of the client's page."""
-        walk = self._new_walk(query, sent)
-        await walk.run(0, query.offset + limit + 1)
-        return walk
-
-    def _new_walk(self, query: SearchQuery, sent: SearchQuery) -> SearchWalk:
-        lengths = self.manners.lengths
-        return SearchWalk(self.backend, query, sent, self.context, lengths, self.most)
-
-    async def _honours_offset(self, sent: SearchQuery, walk: SearchWalk) -> bool:
-        """False if the backend gives the same rows whatever the offset: its pages never end.
-
-        Found out once, by comparing with the first row of all.
-        """
-        if not walk.rows or self.manners.honours_offset:
-            return True
-        page = await self.backend.search(replace(sent, offset=0, limit=1), self.context)
-        uid = uid_of(walk.rows[0], sent.level)
-        self.manners.honours_offset = all(uid_of(row, sent.level) != uid for row in page.rows[:1])
-        return self.manners.honours_offset
+async def _walked(source: SearchSource, query: SearchQuery, wanted: int) -> SearchWalk:
+    """The walk that has the `wanted` rows from `query.offset` on, or all that there are."""
+    sent = replace(query, include=query.include + _needed_to_decide(query))
+    walk = await source.walk(query, sent, wanted)
+    without_empty = _without_empty_keys(sent)
+    if not walk.returned and without_empty != sent:
+        walk = await source.walk_from_first(query, without_empty, wanted)
+    source.manners.did_not_match(query, walk.unmatched)
+    return walk
 
 
 def _needed_to_decide(query: SearchQuery) -> tuple[tuple[str, ...], ...]:
@@ -139,11 +97,11 @@ def _without_empty_keys(sent: SearchQuery) -> SearchQuery:
     return sent if keys == sent.keys else replace(sent, keys=keys, empty_value_matching=None)
 
 
-def _remaining(walk: SearchWalk, end: int) -> int | None:
+def _remaining(walk: SearchWalk, end: int, is_cut: bool | None) -> int | None:
     """How many results lie behind `end`; None if there are some, and nobody knows how many."""
     known = max(len(walk.rows) - end, 0)
     if walk.ended:
         return known
     if walk.remaining is not None and not walk.is_filtered:
         return known + walk.remaining
-    return None
+    return 0 if is_cut is False else None

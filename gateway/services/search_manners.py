@@ -3,6 +3,7 @@
 from collections.abc import Collection
 
 from gateway.dicom.search_query import SearchQuery
+from gateway.services.full_pages import FullPages
 from gateway.services.page_lengths import PageLengths
 
 _MOST_KEYS = 256
@@ -13,6 +14,7 @@ class SearchManners:
 
     def __init__(self) -> None:
         self.lengths = PageLengths()
+        self.full_pages = FullPages()
         self.honours_offset = False
         """True once it has been seen to."""
         self._unmatched: set[tuple[str, ...]] = set()

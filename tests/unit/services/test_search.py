@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 
+import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -60,6 +61,33 @@ async def test_a_result_that_just_fills_its_page_is_not_cut() -> None:
     assert result.warnings == ()
 
 
+@pytest.mark.parametrize(("total", "warnings"), [(8, (MORE,)), (3, ())])
+async def test_a_search_that_is_repeated_is_not_asked_with_a_row_more(
+    total: int, warnings: tuple[str, ...]
+) -> None:
+    archive = RowArchive(rows=studies(total))
+    service = service_of(archive)
+
+    results = [
+        await service.search_backend(archive, search_for("limit=3"), CONTEXT) for _ in range(3)
+    ]
+
+    assert [query.limit for query in archive.queries] == [4, 3, 3]
+    assert [numbers_of(result.rows) for result in results] == [[0, 1, 2]] * 3
+    assert [result.warnings for result in results] == [warnings] * 3
+
+
+async def test_what_a_repeated_search_says_of_its_end_is_what_the_archive_says() -> None:
+    archive = RowArchive(rows=studies(8))
+    service = service_of(archive)
+    await service.search_backend(archive, search_for("limit=3"), CONTEXT)
+    archive.rows = studies(2)
+
+    result = await service.search_backend(archive, search_for("limit=3"), CONTEXT)
+
+    assert (numbers_of(result.rows), result.warnings) == ([0, 1], ())
+
+
 async def test_the_rest_is_counted_where_the_archive_counts_it() -> None:
     result = await search_in(RowArchive(rows=studies(8), says_remaining=True), "limit=3")
 
@@ -83,6 +111,7 @@ async def test_a_limit_of_nothing_gives_nothing_and_says_what_there_is() -> None
 
     assert (result.rows, result.warnings) == ([], (MORE,))
     assert (await search_in(RowArchive(), "limit=0")).warnings == ()
+    assert {query.limit for query in archive.queries} == {1}
 
 
 async def test_an_archive_s_offset_is_used_where_it_matches_everything() -> None:
