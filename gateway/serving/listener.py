@@ -3,9 +3,13 @@
 import errno
 import socket
 import ssl
+from collections.abc import Sequence
 from contextlib import ExitStack
+from typing import TypeAlias
 
 from gateway.config.server import ServerConfig
+
+Address: TypeAlias = tuple[socket.AddressFamily, tuple[str, int]]
 
 _REASONS = {
     errno.EADDRINUSE: "the port is in use: stop what listens there, or set another server.port",
@@ -14,21 +18,34 @@ _REASONS = {
 }
 
 
+# `localhost` may name an address of a family that this machine does not speak.
+_ABSENT = frozenset({errno.EADDRNOTAVAIL, errno.EAFNOSUPPORT})
+
+
 class CannotListen(Exception):
     """The address cannot be listened on; the text says why and what to do."""
 
 
 def bind(host: str, port: int) -> list[socket.socket]:
     """A socket for each address that `host` names, all on one port. Errors: CannotListen."""
+    return bind_each(host, _addresses(host, port))
+
+
+def bind_each(host: str, addresses: Sequence[Address]) -> list[socket.socket]:
+    """A socket for each address that there is, at least one. Errors: CannotListen."""
+    absent: OSError | None = None
     with ExitStack() as opened:
         sockets: list[socket.socket] = []
-        for family, address in _addresses(host, port):
-            if port == 0 and sockets:
-                address = (address[0], sockets[0].getsockname()[1])
+        for family, (name, port) in addresses:
+            port = port or (sockets[0].getsockname()[1] if sockets else 0)
             try:
-                sockets.append(opened.enter_context(_bound(family, address)))
+                sockets.append(opened.enter_context(_bound(family, (name, port))))
             except OSError as error:
-                raise CannotListen(_why(host, port, error)) from error
+                if error.errno not in _ABSENT:
+                    raise CannotListen(_why(host, port, error)) from error
+                absent = error
+        if absent is not None and not sockets:
+            raise CannotListen(_why(host, addresses[0][1][1], absent)) from absent
         opened.pop_all()
     return sockets
 
@@ -56,7 +73,7 @@ def address_of(sockets: list[socket.socket], tls: ssl.SSLContext | None) -> str:
     return f"{'http' if tls is None else 'https'}://{name}:{port}"
 
 
-def _addresses(host: str, port: int) -> list[tuple[socket.AddressFamily, tuple[str, int]]]:
+def _addresses(host: str, port: int) -> list[Address]:
     try:
         found = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)
     except OSError as error:

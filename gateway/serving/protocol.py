@@ -44,7 +44,7 @@ class GatewayProtocol(web.RequestHandler):
         """
         super().data_received(data)
         request = self._current_request
-        if request is None or not self._messages:
+        if request is None or not self._messages or request.content.is_eof():
             return
         if not isinstance(self._messages[-1][0], RawRequestMessage):
             self._messages.clear()

@@ -27,9 +27,9 @@ def read_configuration(
     `port` is the command line's, and goes before all. Raises ConfigProblems.
     """
     document = read_document(path, environ) if backend is None else _document_for(backend, environ)
-    server = document.data.setdefault("server", {})
-    if port is not None and isinstance(server, dict):
-        server["port"] = port
+    server = document.data.get("server") or {}
+    if port is not None and document.data and isinstance(server, dict):
+        document.data["server"] = {**server, "port": port}
     return build_config(document, environ)
 
 

@@ -1,12 +1,13 @@
 """Sockets are bound before anything else starts, and a failure is one clear line."""
 
+import gc
 import socket
 from pathlib import Path
 
 import pytest
 
 from gateway.config.server import ServerConfig
-from gateway.serving.listener import CannotListen, address_of, bind, tls_context
+from gateway.serving.listener import CannotListen, address_of, bind, bind_each, tls_context
 from tests.fakes.certificates import make_certificates
 
 
@@ -73,6 +74,26 @@ def _accept(listening: socket.socket) -> socket.socket:
 def test_an_address_of_another_machine_is_refused(host: str, said: str) -> None:
     with pytest.raises(CannotListen, match=said):
         bind(host, 0)
+
+
+def test_an_address_that_this_machine_lacks_is_left_out_where_there_is_another() -> None:
+    """A container may know `localhost` as ::1 too, and speak no IPv6."""
+    there, absent = (socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET, ("203.0.113.1", 0))
+    (listening,) = bind_each("localhost", [absent, there])
+    close([listening])
+
+    with pytest.raises(CannotListen, match="no such address"):
+        bind_each("localhost", [absent])
+
+
+def test_a_failure_leaves_no_socket_open() -> None:
+    """A warning for an unclosed socket would be an error in this suite."""
+    with socket.create_server(("127.0.0.1", 0)) as other:
+        taken = other.getsockname()[1]
+        addresses = [(socket.AF_INET, ("127.0.0.1", 0)), (socket.AF_INET, ("127.0.0.1", taken))]
+        with pytest.raises(CannotListen, match="in use"):
+            bind_each("localhost", addresses)
+        gc.collect()
 
 
 @pytest.mark.parametrize(

@@ -100,6 +100,29 @@ async def test_a_body_that_turns_out_malformed_fails_its_request_at_once() -> No
     assert line["status"] == 400
 
 
+async def test_nonsense_behind_a_whole_request_does_not_harm_its_answer() -> None:
+    begun, go_on = asyncio.Event(), asyncio.Event()
+
+    async def wait(request: web.Request) -> web.StreamResponse:
+        begun.set()
+        await go_on.wait()
+        return web.Response(text=f"read {len(await request.read())}")
+
+    async with (
+        running(Served({"/x": wait})) as gateway,
+        gateway.wire(b"GET /dicom-web/x HTTP/1.1\r\nHost: localhost\r\n\r\n") as (reader, writer),
+    ):
+        await begun.wait()
+        writer.write(b"nonsense\r\n\r\n")
+        go_on.set()
+        async with asyncio.timeout(10):
+            answers = await reader.read()
+
+    first, second = answers.split(b"read 0")
+    assert first.startswith(b"HTTP/1.1 200 ")
+    assert b" 400 " in second.partition(b"\r\n")[0]
+
+
 async def test_pipelined_requests_are_answered_in_turn() -> None:
     async def say(request: web.Request) -> web.StreamResponse:
         return web.Response(text=request.query["n"])
