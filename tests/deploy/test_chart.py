@@ -2,6 +2,7 @@
 
 import copy
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -363,6 +364,17 @@ def test_the_notes_say_that_nobody_logs_in(chart: helm_python.Chart) -> None:
 
     assert "NOBODY LOGS IN" in notes
     assert "https://pacs.example.org/web" in notes
+
+
+def test_the_values_that_the_documentation_shows_can_be_installed(
+    chart: helm_python.Chart,
+) -> None:
+    page = (CHART.parents[2] / "docs" / "kubernetes.md").read_text()
+    shown = [yaml.safe_load(each) for each in re.findall(r"```yaml\n(.*?)```", page, re.DOTALL)]
+
+    least, replicas = shown
+    assert set(_rendered(chart, least)) >= {"Deployment", "Ingress"}
+    assert _rendered(chart, least | replicas)["Deployment"]["spec"]["replicas"] == 2
 
 
 def test_chart_and_gateway_have_the_same_version() -> None:
