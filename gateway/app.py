@@ -7,7 +7,7 @@ from functools import partial
 
 from aiohttp import web
 
-from gateway.access.policy import AllowAll
+from gateway.access.policy import AllowAll, Policy
 from gateway.backends.base import Backend
 from gateway.backends.registry import open_backends
 from gateway.config.model import Config
@@ -44,10 +44,15 @@ def create_application(
 
 
 @asynccontextmanager
-async def open_runtime(config: Config, metrics: Metrics) -> AsyncIterator[Runtime]:
-    """The running set of one configuration; what of it has a lifetime lives in this context."""
+async def open_runtime(
+    config: Config, metrics: Metrics, policy: Policy | None = None
+) -> AsyncIterator[Runtime]:
+    """The running set of one configuration; what of it has a lifetime lives in this context.
+
+    Without a policy, whoever reaches the gateway may do what the backends do.
+    """
     async with open_backends(config.backends, metrics) as backends:
-        yield _composed(config, metrics, backends)
+        yield _composed(config, metrics, policy or AllowAll(), backends)
 
 
 def draw_secret() -> str:
@@ -55,8 +60,10 @@ def draw_secret() -> str:
     return secrets.token_hex(_SECRET_BYTES)
 
 
-def _composed(config: Config, metrics: Metrics, backends: Mapping[str, Backend]) -> Runtime:
-    policy, events, view = AllowAll(), Events(), IdentityView()
+def _composed(
+    config: Config, metrics: Metrics, policy: Policy, backends: Mapping[str, Backend]
+) -> Runtime:
+    events, view = Events(), IdentityView()
     spool = Spool(SpoolSettings(config.server.temp))
     routing = Routing(backends)
     planner = Planner(routing, Locate(routing), policy)
