@@ -11,6 +11,7 @@ from gateway.backends.base import Instance
 from gateway.dicom.multipart import read_parts
 from gateway.dicom.store_report import (
     CANNOT_UNDERSTAND,
+    OUT_OF_RESOURCES,
     PROCESSING_FAILURE,
     FailedInstance,
     StoreReport,
@@ -151,6 +152,14 @@ async def test_different_causes_are_a_report(setup: Setup) -> None:
     assert set(report.failed) == {failed(1, PROCESSING_FAILURE), FailedInstance(CANNOT_UNDERSTAND)}
 
 
+async def test_two_kinds_of_error_are_a_report(setup: Setup) -> None:
+    setup.max_instance = 1000
+    too_large = multipart([dicom_file(1)], closed=False)
+    report = await setup.send(too_large + multipart([b"x"], part_type="text/plain"))
+    assert report.status == 409
+    assert report.failed == (failed(1, OUT_OF_RESOURCES), FailedInstance(CANNOT_UNDERSTAND))
+
+
 async def test_a_fault_of_ours_does_not_lose_what_was_stored(setup: Setup) -> None:
     def broken(instances: Sequence[Instance]) -> StoreReport:
         raise ZeroDivisionError
@@ -173,6 +182,18 @@ async def test_events_tell_what_was_stored(setup: Setup) -> None:
         InstanceStored("memory", resource_of(2), CT),
         StudyChanged(STUDY),
     ]
+
+
+async def test_the_last_batch_is_stored_when_the_client_does_not_wait_for_it(setup: Setup) -> None:
+    setup.archive.gate = asyncio.Event()
+    async with asyncio.TaskGroup() as group:
+        storing = group.create_task(setup.send(multipart([dicom_file(1)])))
+        await setup.archive.begun.wait()
+        await many_turns()
+        storing.cancel()
+    setup.archive.gate.set()
+    await end_of_deliveries()
+    assert setup.archive.batches == [[dicom_file(1)]]
 
 
 async def test_what_was_whole_is_stored_when_the_client_goes_away(setup: Setup) -> None:

@@ -64,6 +64,15 @@ async def test_a_refusal_comes_before_100_continue_and_ends_the_connection(
     assert "\r\nConnection: close\r\n" in answer
 
 
+async def test_what_follows_a_refusal_is_taken_for_nothing() -> None:
+    """Neither as another request nor for ever: the rest is read, and the connection closed."""
+    refused = head("POST", "/studies", Content_Type="text/plain", Content_Length="5000")
+    async with running() as (gateway, _), wire(gateway, refused) as (reader, writer):
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(bytes(5000) + b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+        assert b"HTTP/1.1" not in await reader.read()
+
+
 async def test_a_store_to_a_backend_that_takes_none_is_405_before_100_continue() -> None:
     async with (
         Pacs() as pacs,
