@@ -18,7 +18,7 @@ MAX_MEMBERS = 64
 """Members of an Accept list; those after it are not looked at."""
 
 _CACHED_LENGTH = 1024
-_CACHED_LISTS = 1024
+_CACHED = 1024
 
 # A value ends at the separator that is outside of quotes; an open quote runs to the end.
 _MEMBER = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+"?)++')
@@ -40,18 +40,12 @@ class MediaType:
     essence: str
     parameters: tuple[tuple[str, str], ...] = ()
 
-    @classmethod
-    def parse(cls, text: str) -> "MediaType":
+    @staticmethod
+    def parse(text: str) -> "MediaType":
         """Raises ValueError if there is no `type/subtype`, a quote stays open, or a character
         is not printable ASCII. What follows a semicolon and is not `name=value` is dropped.
         """
-        if not _PRINTABLE.fullmatch(text):
-            raise ValueError("a media type holds printable ASCII only")
-        essence, *sections = _SECTION.findall(text) or [""]
-        essence = essence.strip().lower()
-        if text.lstrip().startswith(";") or not _ESSENCE.fullmatch(essence):
-            raise ValueError("a media type is written type/subtype")
-        return cls(essence, tuple(_parameters(sections)))
+        return _cached_media_type(text) if len(text) <= _CACHED_LENGTH else _media_type(text)
 
     def get(self, name: str) -> str | None:
         """The parameter's value, the first one of a doubled parameter; `name` in lower case."""
@@ -71,8 +65,7 @@ class MediaType:
 
     def __str__(self) -> str:
         """As it is sent: each parameter once, and quoted unless it is a token."""
-        once = dict.fromkeys(name for name, _ in self.parameters)
-        return self.essence + "".join(f"; {name}={_written(self.get(name))}" for name in once)
+        return _cached_text(self)
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,6 +78,27 @@ class MediaRange:
 
 ANYTHING = (MediaRange(MediaType("*/*"), 1.0),)
 """What a missing or empty Accept means."""
+
+
+def _media_type(text: str) -> MediaType:
+    if not _PRINTABLE.fullmatch(text):
+        raise ValueError("a media type holds printable ASCII only")
+    essence, *sections = _SECTION.findall(text) or [""]
+    essence = essence.strip().lower()
+    if text.lstrip().startswith(";") or not _ESSENCE.fullmatch(essence):
+        raise ValueError("a media type is written type/subtype")
+    return MediaType(essence, tuple(_parameters(sections)))
+
+
+def _text(media_type: MediaType) -> str:
+    once = dict.fromkeys(name for name, _ in media_type.parameters)
+    written = (f"; {name}={_written(media_type.get(name))}" for name in once)
+    return media_type.essence + "".join(written)
+
+
+# Nearly every request and every part of an answer names one of a few.
+_cached_media_type = lru_cache(_CACHED)(_media_type)
+_cached_text = lru_cache(_CACHED)(_text)
 
 
 def parse_accept(header: str | None, query: str | None) -> tuple[MediaRange, ...]:
@@ -111,7 +125,7 @@ def _ranges(text: str) -> tuple[MediaRange, ...]:
     return tuple(sorted(filter(None, read), key=lambda member: -member.q))
 
 
-_cached_ranges = lru_cache(_CACHED_LISTS)(_ranges)
+_cached_ranges = lru_cache(_CACHED)(_ranges)
 
 
 def _range(text: str) -> MediaRange | None:

@@ -7,6 +7,7 @@ is stored. Pure, and the whole rule is one table.
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from functools import lru_cache
 
 from gateway.dicom.acceptable import (
     DICOM,
@@ -116,6 +117,7 @@ _TARGETS: Mapping[_Asked, Mapping[Kind, tuple[_Target, ...]]] = {
         Kind.OPAQUE: (),
     },
 }
+_CACHED = 1024
 _DECODABLE = frozenset({Kind.NATIVE, Kind.LOSSLESS, Kind.LOSSY})
 _WORK = {action: work for work, action in enumerate(Action)}
 
@@ -128,6 +130,11 @@ def choose(
     `stored` is the transfer syntax that the archive has. Without `can_transcode` nothing is
     decoded or encoded: compressed pixels leave as stored or not at all. None is a 406.
     """
+    return _chosen(tuple(acceptables), stored, can_transcode)
+
+
+@lru_cache(_CACHED)
+def _chosen(acceptables: tuple[Acceptable, ...], stored: str, can_transcode: bool) -> Choice | None:
     refused = [form for form in acceptables if not form.q]
     syntax = known(stored)
     best: Choice | None = None

@@ -1,7 +1,5 @@
 """Why a peer gave no answer: the HTTP library's exceptions, named once."""
 
-from collections.abc import Iterator
-from contextlib import contextmanager
 from enum import StrEnum
 
 import aiohttp
@@ -46,24 +44,20 @@ _TROUBLES: tuple[tuple[type[Exception], Trouble], ...] = (
 )
 
 
-@contextmanager
-def before_the_answer() -> Iterator[None]:
-    """Turns what the library raises into NoAnswer."""
-    try:
-        yield
-    except (aiohttp.ClientError, OSError) as error:
-        raise NoAnswer(_trouble(error)) from error
+FAILURES = (aiohttp.ClientError, OSError)
+"""What the library raises; a timeout is an OSError."""
 
 
-@contextmanager
-def within_the_answer() -> Iterator[None]:
-    """Turns what the library raises, and a timeout between two chunks, into StreamBroken."""
-    try:
-        yield
-    except TimeoutError as error:
-        raise StreamBroken(504, "The archive stopped sending.", "timeout") from error
-    except (aiohttp.ClientError, OSError) as error:
-        raise StreamBroken(502, "The archive broke off its answer.", "disconnected") from error
+def no_answer(failure: Exception) -> NoAnswer:
+    """One of FAILURES, before there was an answer."""
+    return NoAnswer(_trouble(failure))
+
+
+def broken_answer(failure: Exception) -> StreamBroken:
+    """One of FAILURES, or a timeout between two chunks, within the answer."""
+    if isinstance(failure, TimeoutError):
+        return StreamBroken(504, "The archive stopped sending.", "timeout")
+    return StreamBroken(502, "The archive broke off its answer.", "disconnected")
 
 
 def _trouble(error: Exception) -> Trouble:

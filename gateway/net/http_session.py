@@ -19,7 +19,7 @@ from yarl import URL
 
 from gateway import __version__
 from gateway.errors import StreamBroken
-from gateway.net.failures import NoAnswer, Trouble, before_the_answer, within_the_answer
+from gateway.net.failures import FAILURES, NoAnswer, Trouble, broken_answer, no_answer
 from gateway.net.request_body import Body, Upload
 
 READ_SIZE = 256 * 1024
@@ -64,23 +64,22 @@ class Response:
     async def _next(self) -> bytes:
         content = self._response.content
         try:
-            with within_the_answer():
-                # What is buffered already needs no timer, and its end needs no waiting.
-                chunk = content.read_nowait(-1)
-                if chunk or content.at_eof():
-                    return chunk
-                async with asyncio.timeout(self._idle):
-                    return await content.readany()
-        except StreamBroken as broken:
-            self.broken = broken
-            raise
+            # What is buffered already needs no timer, and its end needs no waiting.
+            chunk = content.read_nowait(-1)
+            if chunk or content.at_eof():
+                return chunk
+            async with asyncio.timeout(self._idle):
+                return await content.readany()
+        except FAILURES as failure:
+            self.broken = broken_answer(failure)
+            raise self.broken from failure
 
     def close(self) -> None:
         """Close the connection, unless the body has arrived to its end."""
         connection = self._response.connection
         if connection is not None:
             _drop(connection.transport)
-        self._response.close()
+            self._response.close()
 
 
 class HttpSession:
@@ -153,17 +152,10 @@ class HttpSession:
         body: Body | None = None,
     ) -> ClientResponse:
         if body is None:
-            with before_the_answer():
-                return await session.request(method, url, headers=headers, allow_redirects=False)
+            return await _requested(session, method, url, headers)
         async with Upload(body, self._idle) as upload:
-            with before_the_answer():
-                return await session.request(
-                    method,
-                    url,
-                    headers={**headers, **upload.headers},
-                    data=upload.chunks(),
-                    allow_redirects=False,
-                )
+            headers = {**headers, **upload.headers}
+            return await _requested(session, method, url, headers, upload.chunks())
 
     def _session(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -189,14 +181,28 @@ class _Request(ClientRequest):
         return await super().send(conn)
 
 
+async def _requested(
+    session: aiohttp.ClientSession,
+    method: str,
+    url: URL,
+    headers: Mapping[str, str],
+    data: AsyncIterator[bytes] | None = None,
+) -> ClientResponse:
+    try:
+        return await session.request(method, url, headers=headers, data=data, allow_redirects=False)
+    except FAILURES as failure:
+        raise no_answer(failure) from failure
+
+
 async def _sent_once(request: ClientRequest, handler: ClientHandlerType) -> ClientResponse:
     """Keeps the library from sending a request again by itself, PUT and DELETE included."""
-    with before_the_answer():
-        try:
-            return await handler(request)
-        except BaseException:
-            _drop(request.transport if isinstance(request, _Request) else None)
-            raise
+    try:
+        return await handler(request)
+    except BaseException as failure:
+        _drop(request.transport if isinstance(request, _Request) else None)
+        if isinstance(failure, FAILURES):
+            raise no_answer(failure) from failure
+        raise
 
 
 def _drop(transport: asyncio.Transport | None) -> None:

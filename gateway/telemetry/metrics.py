@@ -65,6 +65,8 @@ class Metrics:
         # `labels` takes a lock and builds strings; a request should only look its counter up.
         self._request_counter = lru_cache(1024)(self._requests.labels)
         self._request_histogram = lru_cache(1024)(self._request_seconds.labels)
+        self._upstream_counter = lru_cache(1024)(self._upstream.labels)
+        self._upstream_histogram = lru_cache(1024)(self._upstream_seconds.labels)
 
     def _add_backend_metrics(self, registry: CollectorRegistry) -> None:
         self._upstream = Counter(
@@ -118,8 +120,8 @@ class Metrics:
 
     def upstream_finished(self, backend: str, operation: str, outcome: str, seconds: float) -> None:
         """`operation` and `outcome` are each of a small set: `search`, `ok`, `timeout` ..."""
-        self._upstream.labels(backend, operation, outcome).inc()
-        self._upstream_seconds.labels(backend, operation).observe(seconds)
+        self._upstream_counter(backend, operation, outcome).inc()
+        self._upstream_histogram(backend, operation).observe(seconds)
 
     def breaker_changed(self, backend: str, state: BreakerState) -> None:
         self._breaker.labels(backend).set(state)

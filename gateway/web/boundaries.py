@@ -5,7 +5,6 @@ answer of a study, series or instance; for one instance's frames and bulk data a
 that the body is the same each time and a range of it means something.
 """
 
-import hashlib
 import hmac
 import secrets
 
@@ -19,5 +18,5 @@ def random_boundary() -> str:
 
 def keyed_boundary(secret: bytes, representation: str) -> str:
     """The same for the same representation and secret, unpredictable without the secret."""
-    digest = hmac.new(secret, b"multipart boundary\n" + representation.encode(), hashlib.sha256)
-    return digest.hexdigest()[:_DIGITS]
+    digest = hmac.digest(secret, b"multipart boundary\n" + representation.encode(), "sha256")
+    return digest.hex()[:_DIGITS]

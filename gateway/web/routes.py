@@ -24,7 +24,9 @@ _STUDY = "/studies/{study}"
 _SERIES = _STUDY + "/series/{series}"
 _INSTANCE = _SERIES + "/instances/{instance}"
 
+# In the order in which they are tried, one pattern after another: what viewers ask most is first.
 READ: tuple[tuple[str, Handler], ...] = (
+    (f"{_INSTANCE}/frames/{{frames}}", retrieve_frames),
     # Search, 10.6
     ("/studies", search_studies),
     ("/series", search_series),
@@ -45,7 +47,6 @@ READ: tuple[tuple[str, Handler], ...] = (
     (f"{_STUDY}/thumbnail", retrieve_thumbnail),
     (f"{_SERIES}/thumbnail", retrieve_thumbnail),
     (f"{_INSTANCE}/thumbnail", retrieve_thumbnail),
-    (f"{_INSTANCE}/frames/{{frames}}", retrieve_frames),
     (f"{_INSTANCE}/frames/{{frames}}/rendered", retrieve_rendered_frames),
     # Where the metadata's BulkDataURIs lead, 10.4.1.1.5
     (f"{_INSTANCE}/{{bulk:bulk|bulkdata}}/{{below:.+}}", retrieve_bulkdata),
