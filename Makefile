@@ -43,7 +43,7 @@ test: $(DEV) ## Run the whole default test suite; installs the servers that it n
 	$(BIN)/pytest $$(scripts/install-servers $(TEST_SERVERS) | sed 's/^/--without=/') $(ARGS)
 
 unit: $(DEV) ## Run the unit tests, which need no server
-	$(BIN)/pytest tests/unit $(ARGS)
+	$(BIN)/pytest tests/unit $$(scripts/install-servers dcmtk | sed 's/^/--without=/') $(ARGS)
 
 test-python: ## Run the unit tests in another Python: make test-python PYTHON=/path/to/python3.13
 	@python=$$(scripts/find-python $(PYTHON)) && \
