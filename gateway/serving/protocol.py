@@ -4,6 +4,7 @@ A request that cannot be parsed never reaches the application; aiohttp would ans
 and quote what it could not read.
 """
 
+import asyncio
 import logging
 from typing import Any
 
@@ -20,6 +21,9 @@ from gateway.web.problems import (
     problem_response,
 )
 
+HEAD_SECONDS = 60.0
+"""For the whole head of a request, from the connection or, on one that was idle, its first byte."""
+
 _log = logging.getLogger(__name__)
 
 _MALFORMED = Problem(400, "The request is not well-formed HTTP.", "malformed")
@@ -30,19 +34,51 @@ _INTERNAL = Problem(500, "An unexpected error; the log has it under this id.", "
 class GatewayProtocol(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_events",)
+    __slots__ = ("_events", "_head_seconds", "_head_timer")
 
-    def __init__(self, server: web.Server, events: EventLog, **settings: Any) -> None:
+    def __init__(
+        self, server: web.Server, events: EventLog, head_seconds: float, **settings: Any
+    ) -> None:
         super().__init__(server, **settings)
         self._events = events
+        self._head_seconds = head_seconds
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        super().connection_made(transport)
+        self._start_head_timer()
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        self._stop_head_timer()
+        super().connection_lost(exc)
 
     def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        if self._head_timer is not None and self._messages:
+            self._stop_head_timer()
+        elif self._head_timer is None and self._is_between_requests():
+            self._start_head_timer()
+        self._fail_malformed_body()
+
+    def _start_head_timer(self) -> None:
+        """aiohttp lets a head take as long as an idle connection may last."""
+        self._head_timer = self._loop.call_later(self._head_seconds, self.force_close)
+
+    def _stop_head_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
+
+    def _is_between_requests(self) -> bool:
+        """True where the next whole head is waited for."""
+        return self._waiter is not None and not self._waiter.done()
+
+    def _fail_malformed_body(self) -> None:
         """Let a body that turns out malformed fail its request.
 
         aiohttp puts the failure behind the request that is being answered, whose handler would
         wait for the rest of its body for ever.
         """
-        super().data_received(data)
         request = self._current_request
         if request is None or not self._messages or request.content.is_eof():
             return
@@ -53,12 +89,12 @@ class GatewayProtocol(web.RequestHandler):
             self.close()
 
     def close_if_idle(self) -> None:
-        """Close unless a request is being read or answered.
+        """Close unless a request's body is being read, or the request answered.
 
         aiohttp's own ways to close a connection gently make it deaf: what is still coming of an
         upload would be thrown away, and the upload could not finish.
         """
-        if self._waiter is not None and not self._waiter.done():
+        if self._is_between_requests():
             self.force_close()
 
     def handle_error(
@@ -91,8 +127,15 @@ class GatewayProtocol(web.RequestHandler):
 class GatewayServer(web.Server):
     """Makes a GatewayProtocol of each connection."""
 
-    def __init__(self, server: web.Server, events: EventLog, settings: dict[str, Any]) -> None:
+    def __init__(
+        self,
+        server: web.Server,
+        events: EventLog,
+        settings: dict[str, Any],
+        head_seconds: float = HEAD_SECONDS,
+    ) -> None:
         self._events = events
+        self._head_seconds = head_seconds
         super().__init__(
             server.request_handler,
             request_factory=server.request_factory,
@@ -100,7 +143,9 @@ class GatewayServer(web.Server):
         )
 
     def __call__(self) -> web.RequestHandler:
-        return GatewayProtocol(self, self._events, loop=self._loop, **self._kwargs)
+        return GatewayProtocol(
+            self, self._events, self._head_seconds, loop=self._loop, **self._kwargs
+        )
 
     def close_idle(self) -> None:
         """Close the connections on which nothing is happening."""

@@ -2,10 +2,15 @@
 
 import asyncio
 import json
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from aiohttp import web
 
+from gateway.serving.protocol import GatewayServer
+from gateway.telemetry.lines import NoLines
+from gateway.telemetry.logging import EventLog
 from tests.fakes.gateway_app import Served, running
 
 SECRET = b"DOE-JANE"
@@ -135,3 +140,77 @@ async def test_pipelined_requests_are_answered_in_turn() -> None:
             for n in range(50):
                 await reader.readuntil(b"\r\n\r\n")
                 assert await reader.readexactly(len(str(n))) == str(n).encode()
+
+
+HEAD_SECONDS = 0.2
+HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
+    """A connection on which a head may take HEAD_SECONDS, and its answer takes twice as long."""
+
+    async def say_ok(request: web.BaseRequest) -> web.StreamResponse:
+        await asyncio.sleep(2 * HEAD_SECONDS)
+        return web.Response(text="ok")
+
+    log = EventLog(NoLines(), "json", "error")
+    server = GatewayServer(web.Server(say_ok), log, {}, HEAD_SECONDS)
+    listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
+    async with listener, asyncio.timeout(10):
+        reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
+        try:
+            yield reader, writer
+        finally:
+            writer.close()
+            await server.shutdown()
+
+
+async def say_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """A byte of a head now and then, until the other side hangs up."""
+    writer.write(b"GET / HTTP/1.1\r\nX: ")
+    while not reader.at_eof():
+        writer.write(b"y")
+        try:
+            async with asyncio.timeout(HEAD_SECONDS / 4):
+                assert await reader.read() == b""
+        except TimeoutError:
+            continue
+        except ConnectionResetError:
+            return
+
+
+async def test_a_head_that_comes_byte_by_byte_ends_its_connection_in_time() -> None:
+    async with connected() as (reader, writer):
+        await say_slowly(reader, writer)
+
+
+async def test_a_connection_on_which_nothing_comes_is_closed_in_time() -> None:
+    async with connected() as (reader, _):
+        assert await reader.read() == b""
+
+
+async def test_neither_an_answer_nor_the_pause_after_it_counts_for_the_head() -> None:
+    async with connected() as (reader, writer):
+        for _ in range(2):
+            writer.write(HEAD)
+            assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+            assert await reader.readexactly(2) == b"ok"
+            await asyncio.sleep(2 * HEAD_SECONDS)
+
+
+async def test_the_head_of_a_later_request_must_come_in_time_too() -> None:
+    async with connected() as (reader, writer):
+        writer.write(HEAD)
+        await reader.readuntil(b"ok")
+        await say_slowly(reader, writer)
+
+
+async def test_a_head_in_two_pieces_is_a_whole_one() -> None:
+    async with connected() as (reader, writer):
+        for _ in range(2):
+            writer.write(HEAD[:9])
+            await writer.drain()
+            await asyncio.sleep(HEAD_SECONDS / 8)
+            writer.write(HEAD[9:])
+            await reader.readuntil(b"ok")
