@@ -14,11 +14,13 @@ from gateway.dicom.resources import Attribute, Dataset, Resource
 from gateway.errors import StreamBroken, not_acceptable, not_found
 from gateway.services.call import Call
 from gateway.services.outgoing import bulkdata_url, instance_of, is_bulkdata
+from gateway.services.pixel_fragments import PIXEL_DATA_LOCATION, frames_of_fragments
 from gateway.services.plan import Planner
 from gateway.services.representation import Representation, Retrieved, once, prepended
 from gateway.services.view import View
 
 _OCTETS = MediaType("application/octet-stream")
+_NUMBER_OF_FRAMES = "00280008"
 
 
 class RetrieveBulkdata:
@@ -36,7 +38,7 @@ class RetrieveBulkdata:
         instance = self._view.incoming(instance)
         backend = await self._planner.retrieve(call, instance)
         location = f"{instance.path}/{below}"
-        async with backend.retrieve_bulkdata(instance, location, call.context) as parts:
+        async with _bulkdata(backend, instance, location, call) as parts:
             yield await _retrieved(_located(parts, call.links.below(location)), acceptables)
 
     @asynccontextmanager
@@ -119,9 +121,24 @@ async def _values(
     location = backend.relative_location(str(attribute["BulkDataURI"]), requested)
     if location is None:
         raise not_found("The bulk data lies outside of the archive.")
-    async with backend.retrieve_bulkdata(instance, location, call.context) as parts:
+    async with _bulkdata(backend, instance, location, call) as parts:
         async for part in parts:
             yield replace(part, location=url)
+
+
+@asynccontextmanager
+async def _bulkdata(
+    backend: Backend, instance: Resource, location: str, call: Call
+) -> AsyncIterator[AsyncIterator[Part]]:
+    """What lies there; pixel data a part a frame."""
+
+    async def count() -> int:
+        said = (await _metadata(backend, instance, call.context)).get(_NUMBER_OF_FRAMES, {})
+        return int(next(iter(said.get("Value", ())), 1))
+
+    async with backend.retrieve_bulkdata(instance, location, call.context) as parts:
+        is_pixel_data = location.lower().endswith(PIXEL_DATA_LOCATION)
+        yield frames_of_fragments(parts, count) if is_pixel_data else parts
 
 
 def _inline(attribute: Attribute, url: str) -> Part:

@@ -1,0 +1,117 @@
+"""Compressed pixel data as bulk data: frames out of the fragments that an archive sends.
+
+Orthanc answers for the bulk data of PixelData with a part for each item of the encapsulated value
+(PS3.5 A.4): the offset table first, then the fragments. A client means frames, a part each.
+"""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass, replace
+from itertools import pairwise
+from struct import iter_unpack
+
+from gateway.backends.base import Part
+from gateway.dicom.media_types import MediaType
+from gateway.dicom.transfer_syntaxes import known, sniff
+from gateway.errors import StreamBroken
+from gateway.services.representation import first_bytes, once
+
+PIXEL_DATA_LOCATION = "/7fe00010"
+
+_OCTETS = "application/octet-stream"
+_ITEM_HEAD = 8
+"""Bytes of an item's tag and length, which the offsets count."""
+_MAX_TABLE = 4 * 1024 * 1024
+
+Offsets = tuple[int, ...]
+
+
+async def frames_of_fragments(
+    parts: AsyncIterator[Part], number_of_frames: Callable[[], Awaitable[int]]
+) -> AsyncIterator[Part]:
+    """The parts as they are, or a part a frame where the first of them is an offset table.
+
+    `number_of_frames` is asked only where the table is empty: then there is a fragment a frame, or
+    all fragments are one frame, or one stream of video. Each part is read before the next.
+    """
+    first = await anext(parts, None)
+    if first is None:
+        return
+    table, first = await _offset_table(first)
+    second = None if table is None else await anext(parts, None)
+    if table is None or second is None:
+        yield first
+        async for part in parts:
+            yield part
+        return
+    expected = len(table) or await number_of_frames()
+    fragments = _Fragments(second, parts, table, whole=expected == 1)
+    frames = 0
+    while fragments.following is not None:
+        frames += 1
+        yield await _labelled(replace(first, chunks=fragments.frame(), length=None))
+    if frames != expected and fragments.count > 1:
+        raise StreamBroken(502, "The archive's fragments make no frames.", "backend_answer")
+
+
+@dataclass(slots=True)
+class _Fragments:
+    """The fragments in their order, cut into frames."""
+
+    following: Part | None
+    parts: AsyncIterator[Part]
+    table: Offsets
+    whole: bool
+    """All fragments are one frame."""
+    count: int = 0
+    position: int = 0
+
+    async def frame(self) -> AsyncIterator[bytes]:
+        """One frame's bytes, up to where the next one starts."""
+        while self.following is not None:
+            async for chunk in self.following.chunks:
+                self.position += len(chunk)
+                yield chunk
+            self.position += _ITEM_HEAD
+            self.count += 1
+            self.following = await anext(self.parts, None)
+            if self._is_start():
+                return
+
+    def _is_start(self) -> bool:
+        return self.position in self.table if self.table else not self.whole
+
+
+async def _offset_table(part: Part) -> tuple[Offsets | None, Part]:
+    """The table that a part holds, if it looks like one, and the part still to be read.
+
+    Pixels do not: their first numbers would have to be zero and then grow from one to the next.
+    """
+    length = part.length
+    bare = part.media_type.essence == _OCTETS and part.media_type.get("transfer-syntax") is None
+    if not bare or length is None or length % 4 or length > _MAX_TABLE:
+        return None, part
+    start, part = await first_bytes(part)
+    if not _is_table(start[: len(start) // 4 * 4]):
+        return None, part
+    data = b"".join([chunk async for chunk in part.chunks])
+    part = replace(part, chunks=once(data))
+    return (_offsets(data), part) if len(data) == length and _is_table(data) else (None, part)
+
+
+def _is_table(data: bytes) -> bool:
+    offsets = _offsets(data)
+    return offsets[:1] in ((), (0,)) and all(a < b for a, b in pairwise(offsets))
+
+
+def _offsets(data: bytes) -> Offsets:
+    return tuple(offset for (offset,) in iter_unpack("<L", data))
+
+
+async def _labelled(part: Part) -> Part:
+    """With the transfer syntax that the frame's own bytes tell."""
+    start, part = await first_bytes(part)
+    syntax = sniff(start)
+    if syntax is None:
+        return part
+    essence = known(syntax).media_type or _OCTETS
+    return replace(part, media_type=MediaType(essence, (("transfer-syntax", syntax),)))

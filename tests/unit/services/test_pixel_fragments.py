@@ -1,0 +1,115 @@
+"""An archive's fragments become frames; what are no fragments stays as it is."""
+
+from collections.abc import AsyncIterator
+from struct import pack
+
+import pytest
+from pydicom.uid import JPEGBaseline8Bit, JPEGLSLossless
+
+from gateway.backends.base import Part
+from gateway.errors import StreamBroken
+from gateway.services.pixel_fragments import frames_of_fragments
+from tests.fakes.backend import each
+from tests.fakes.calls import part, read
+
+OCTETS = "application/octet-stream"
+JPEG_LS = bytes.fromhex("ffd8 fff7000b0800020002010111 00 ffda0008010100000000")
+JPEG = (
+    b"\xff\xd8\xff\xdb\x00\x04\x00\x00\xff\xc0\x00\x0b\x08\x00\x01\x00\x01\x01\x01\x11\x00\xff\xda"
+)
+
+
+def item(*chunks: bytes, media_type: str = OCTETS) -> Part:
+    return part(media_type, *chunks, length=sum(map(len, chunks)))
+
+
+def table(*offsets: int) -> Part:
+    return item(pack(f"<{len(offsets)}L", *offsets))
+
+
+async def frames(*parts: Part, count: int | None = None) -> list[tuple[str, bytes]]:
+    """What comes of the parts; `count` is what the metadata says, if it may be asked."""
+
+    async def number_of_frames() -> int:
+        assert count is not None
+        return count
+
+    found: AsyncIterator[Part] = frames_of_fragments(each(parts), number_of_frames)
+    return [(str(frame.media_type), await read(frame.chunks)) async for frame in found]
+
+
+async def test_a_table_cuts_the_fragments_into_frames() -> None:
+    # Each fragment counts with the eight bytes of its item's head.
+    parts = [
+        table(0, 28, 40),
+        item(b"aaaa"),
+        item(b"bb", b"bb", b"bbbb"),
+        item(b"cccc"),
+        item(b"dd"),
+    ]
+    assert await frames(*parts) == [
+        (OCTETS, b"aaaabbbbbbbb"),
+        (OCTETS, b"cccc"),
+        (OCTETS, b"dd"),
+    ]
+
+
+async def test_all_fragments_are_the_only_frame() -> None:
+    parts = [item(b"aa"), item(b"bb"), item(b"cc")]
+    assert await frames(table(), *parts, count=1) == [(OCTETS, b"aabbcc")]
+    parts = [item(b"aa"), item(b"bb"), item(b"cc")]
+    assert await frames(table(0), *parts) == [(OCTETS, b"aabbcc")]
+
+
+async def test_without_a_table_each_fragment_is_a_frame() -> None:
+    assert await frames(table(), item(b"aa"), item(b"bb"), count=2) == [
+        (OCTETS, b"aa"),
+        (OCTETS, b"bb"),
+    ]
+
+
+async def test_a_video_is_one_stream_however_many_frames_it_has() -> None:
+    assert await frames(table(), item(b"ftyp"), count=25) == [(OCTETS, b"ftyp")]
+
+
+@pytest.mark.parametrize(
+    ("frame", "label"),
+    [
+        (JPEG_LS, f"image/jls; transfer-syntax={JPEGLSLossless}"),
+        (JPEG, f"image/jpeg; transfer-syntax={JPEGBaseline8Bit}"),
+    ],
+)
+async def test_a_frame_is_labelled_by_its_own_bytes(frame: bytes, label: str) -> None:
+    assert await frames(table(0), item(frame)) == [(label, frame)]
+
+
+async def test_fragments_that_make_no_frames_break_the_answer() -> None:
+    with pytest.raises(StreamBroken):
+        await frames(table(), item(b"aa"), item(b"bb"), item(b"cc"), count=2)
+    with pytest.raises(StreamBroken):
+        await frames(table(0, 999), item(b"aa"), item(b"bb"))
+
+
+@pytest.mark.parametrize(
+    "parts",
+    [
+        (),
+        (b"",),
+        (bytes(4),),
+        (bytes(8), bytes(8)),
+        (b"\1\0\0\0\2\0\0\0", b"\3\0\0\0"),
+        (bytes(4) + b"\2\0\0\0" * 600, bytes(4)),
+        (JPEG_LS, JPEG_LS),
+    ],
+)
+async def test_what_is_no_offset_table_is_passed_on(parts: tuple[bytes, ...]) -> None:
+    expected = [(OCTETS, content) for content in parts]
+    assert await frames(*(item(content) for content in parts)) == expected
+
+
+@pytest.mark.parametrize(
+    "media_type", ["image/jpeg", f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2.1"]
+)
+async def test_what_is_labelled_is_no_offset_table(media_type: str) -> None:
+    zeros = item(bytes(4), media_type=media_type)
+    assert await frames(zeros, item(b"x")) == [(media_type, bytes(4)), (OCTETS, b"x")]
