@@ -1,8 +1,9 @@
 """`Expect: 100-continue` (RFC 9110 10.1.1): a refusal comes before the body, not after it.
 
-aiohttp would say 100 before any handler or middleware has looked at the request, and even for
-what no route takes. A route that reads a large body is given `defer_continue`, and its handler
-says `send_continue` once it wants the body. `close_unread` belongs to `on_response_prepare`.
+aiohttp would say 100 before any handler or middleware has looked at the request, even for what no
+route takes, and fail with 500 where the header is no text. So every route is given
+`defer_continue`, and a handler that reads a body says `send_continue` once it wants it; the others
+answer whatever is expected of them. `close_unread` belongs to `on_response_prepare`.
 """
 
 from aiohttp import HttpVersion11, hdrs, web

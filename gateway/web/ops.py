@@ -8,6 +8,7 @@ from aiohttp import hdrs, web
 
 from gateway import __version__
 from gateway.telemetry.metrics import CONTENT_TYPE
+from gateway.web.expect import defer_continue
 from gateway.web.scope import runtime_of, scope_of
 from gateway.web.state import LIFE, METRICS
 
@@ -25,11 +26,11 @@ Whether it is ready, and what is known of its archives: /readyz
 
 def add_operational_routes(app: web.Application, *, metrics: bool) -> None:
     """/healthz, /readyz, the start page, and /metrics where it is enabled."""
-    app.router.add_get("/healthz", health)
-    app.router.add_get("/readyz", readiness)
-    app.router.add_get("/", start_page)
+    pages = {"/healthz": health, "/readyz": readiness, "/": start_page}
     if metrics:
-        app.router.add_get("/metrics", show_metrics)
+        pages["/metrics"] = show_metrics
+    for path, page in pages.items():
+        app.router.add_get(path, page, expect_handler=defer_continue)
 
 
 async def close_while_draining(request: web.Request, response: web.StreamResponse) -> None:

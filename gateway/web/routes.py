@@ -66,7 +66,7 @@ def add_service_routes(app: web.Application, base_path: str) -> None:
     """
     for prefix in (base_path, f"{base_path}/backends/{{backend}}"):
         for path, handler in READ:
-            app.router.add_get(prefix + path, handler)
+            app.router.add_get(prefix + path, handler, expect_handler=defer_continue)
         for path, handler in STORE:
             app.router.add_post(prefix + path, handler, expect_handler=defer_continue)
     app.router.add_route("*", "/{unrouted:.*}", refuse_unrouted, expect_handler=defer_continue)

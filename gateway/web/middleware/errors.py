@@ -17,10 +17,20 @@ _log = logging.getLogger(__name__)
 @web.middleware
 async def errors(request: web.Request, handler: Handler) -> web.StreamResponse:
     try:
-        return await handler(request)
-    except Exception as error:
-        if isinstance(error, ConnectionError) and has_left(request):
+        return await _answered(request, handler)
+    except ConnectionError as error:
+        if has_left(request):
             raise asyncio.CancelledError from None
+        return await _answer(request, request[NOTES], error)
+
+
+async def _answered(request: web.Request, handler: Handler) -> web.StreamResponse:
+    """ConnectionError for an answer, be it of an error, that cannot be sent."""
+    try:
+        return await handler(request)
+    except ConnectionError:
+        raise
+    except Exception as error:
         return await _answer(request, request[NOTES], error)
 
 

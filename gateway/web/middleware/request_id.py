@@ -31,7 +31,7 @@ def new_request_id() -> str:
 async def label_response(request: web.Request, response: web.StreamResponse) -> None:
     """Sign every answer as its headers are made, streamed ones too."""
     headers = response.headers
-    # aiohttp itself refuses an Expect that it does not know, before any middleware.
+    # Where a route leaves Expect to aiohttp, that may refuse before any middleware.
     if (notes := request.get(NOTES)) is not None:
         notes.response = response
         headers[REQUEST_ID_HEADER] = notes.request_id
