@@ -41,18 +41,27 @@ async def first_taken(
     learned: Learned,
 ) -> AsyncIterator[Answer]:
     """The first answer that is no refusal. BackendRefused, as 502 or 501, if all are refused."""
+    async with AsyncExitStack() as stack:
+        yield await enter_first_taken(stack, operation, ask, learned)
+
+
+async def enter_first_taken(
+    stack: AsyncExitStack,
+    operation: str,
+    ask: Callable[[str], AbstractAsyncContextManager[Answer]],
+    learned: Learned,
+) -> Answer:
+    """The same, for as long as `stack` lasts."""
     forms = FORMS[operation]
     refusals: dict[int, BackendRefused] = {}
-    async with AsyncExitStack() as stack:
-        for number in _in_order(operation, learned):
-            try:
-                answer = await stack.enter_async_context(ask(forms[number]))
-            except BackendRefused as refusal:
-                refusals[number] = refusal
-                continue
-            learned.habits.took((operation, number), [(operation, n) for n in refusals])
-            yield answer
-            return
+    for number in _in_order(operation, learned):
+        try:
+            answer = await stack.enter_async_context(ask(forms[number]))
+        except BackendRefused as refusal:
+            refusals[number] = refusal
+            continue
+        learned.habits.took((operation, number), [(operation, n) for n in refusals])
+        return answer
     raise _exhausted(list(refusals.values()))
 
 

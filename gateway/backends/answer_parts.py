@@ -18,19 +18,13 @@ def is_multipart(answer: Answer) -> bool:
     return answer.headers.get("content-type", "").lstrip().lower().startswith("multipart/")
 
 
-async def parts_of(answer: Answer) -> AsyncGenerator[Part, None]:
+def parts_of(answer: Answer) -> AsyncGenerator[Part, None]:
     """Each part as the archive labelled it; a body that is not multipart is one part.
 
     StreamBroken, from here or from a part's chunks, for a body that is damaged or cut.
     """
     whole = _media_type(answer.headers.get("content-type"))
-    if is_multipart(answer):
-        async with aclosing(_parts(answer, whole)) as parts:
-            async for part in parts:
-                yield part
-    elif answer.status != 204 and answer.length != 0:
-        location = answer.headers.get("content-location")
-        yield Part(label(whole, whole), answer.chunks(), answer.length, location)
+    return _parts(answer, whole) if is_multipart(answer) else _single(answer, whole)
 
 
 async def exactly(count: int, parts: AsyncIterator[Part]) -> AsyncIterator[Part]:
@@ -68,6 +62,12 @@ def label(own: MediaType, whole: MediaType) -> MediaType:
     syntax = next((uid for uid in named if uid and is_uid(uid)), None)
     bare = own.without(_SYNTAX)
     return MediaType(bare.essence, (*bare.parameters, (_SYNTAX, syntax))) if syntax else bare
+
+
+async def _single(answer: Answer, whole: MediaType) -> AsyncGenerator[Part, None]:
+    if answer.status != 204 and answer.length != 0:
+        location = answer.headers.get("content-location")
+        yield Part(label(whole, whole), answer.chunks(), answer.length, location)
 
 
 async def _parts(answer: Answer, whole: MediaType) -> AsyncGenerator[Part, None]:

@@ -11,7 +11,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, as
 from functools import partial
 from itertools import pairwise
 
-from gateway.backends.accept_forms import first_taken
+from gateway.backends.accept_forms import enter_first_taken
 from gateway.backends.answer_parts import exactly, is_multipart, parts_of
 from gateway.backends.base import CallContext, Part
 from gateway.backends.capabilities import Learned
@@ -88,7 +88,7 @@ class DicomWebFrames:
         ask = partial(self._ask, instance, run, context)
         operation = "frame" if len(run) == 1 else "frames"
         try:
-            answer = await stack.enter_async_context(first_taken(operation, ask, self._learned))
+            answer = await enter_first_taken(stack, operation, ask, self._learned)
         except BackendError as error:
             if not isinstance(error, BackendRefused) and error.upstream_status != _FAILED:
                 raise

@@ -50,6 +50,8 @@ class Response:
         """How the body broke off, once it has."""
         self._response = response
         self._idle = idle
+        self._waiting_since: float | None = None
+        self._timer: asyncio.TimerHandle | None = None
 
     @property
     def ended(self) -> bool:
@@ -68,14 +70,35 @@ class Response:
             chunk = content.read_nowait(-1)
             if chunk or content.at_eof():
                 return chunk
-            async with asyncio.timeout(self._idle):
-                return await content.readany()
+            self._start_waiting()
+            return await content.readany()
         except FAILURES as failure:
             self.broken = broken_answer(failure)
             raise self.broken from failure
+        finally:
+            self._waiting_since = None
+
+    def _start_waiting(self) -> None:
+        """One timer serves the whole body: one for each of its chunks costs more than the chunk."""
+        loop = asyncio.get_running_loop()
+        self._waiting_since = loop.time()
+        if self._timer is None:
+            self._timer = loop.call_at(self._waiting_since + self._idle, self._look, loop)
+
+    def _look(self, loop: asyncio.AbstractEventLoop) -> None:
+        self._timer = None
+        if self._waiting_since is None:
+            return
+        end = self._waiting_since + self._idle
+        if loop.time() >= end:
+            self._response.content.set_exception(TimeoutError())
+        else:
+            self._timer = loop.call_at(end, self._look, loop)
 
     def close(self) -> None:
         """Close the connection, unless the body has arrived to its end."""
+        if self._timer is not None:
+            self._timer.cancel()
         connection = self._response.connection
         if connection is not None:
             _drop(connection.transport)

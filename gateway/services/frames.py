@@ -16,7 +16,13 @@ from gateway.dicom.transfer_syntaxes import (
 from gateway.errors import StreamBroken, not_acceptable, not_found
 from gateway.services.call import Call
 from gateway.services.plan import Planner
-from gateway.services.representation import Representation, Retrieved, first_bytes, prepended
+from gateway.services.representation import (
+    Representation,
+    Retrieved,
+    first_bytes,
+    once,
+    prepended,
+)
 from gateway.services.view import View
 
 
@@ -46,9 +52,12 @@ class RetrieveFrames:
             choice, first = await _represent(part, acceptables, locations[0])
             if choice is None or first is None:
                 raise not_acceptable("The stored transfer syntax is none of those accepted.")
+            if len(frames) == 1:
+                yield Retrieved(choice.multipart, once(first), only_one=True)
+                return
             alike = [a for a in acceptables if a.multipart == choice.multipart]
             rest = _others(parts, alike, locations[1:])
-            yield Retrieved(choice.multipart, prepended(first, rest), len(frames) == 1)
+            yield Retrieved(choice.multipart, prepended(first, rest))
 
 
 async def _others(

@@ -27,17 +27,19 @@ async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
 async def _framed(
     representations: AsyncIterator[Representation], boundary: str
 ) -> AsyncIterator[bytes]:
+    # What frames a payload leaves together with it: two writes are two packets.
+    held = b""
     first = True
     async for representation in representations:
         head = _head(representation, boundary, first=first)
         first = False
-        # Head and first chunk leave as one write: two are two packets.
         async for chunk in representation.chunks:
-            yield head + chunk if head else chunk
+            if held:
+                yield held
+            held = head + chunk if head else chunk
             head = b""
-        if head:
-            yield head
-    yield closing(boundary)
+        held += head
+    yield held + closing(boundary)
 
 
 def _head(representation: Representation, boundary: str, *, first: bool) -> bytes:

@@ -6,7 +6,6 @@ from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
 
-from gateway.services.representation import chain
 from gateway.web.scope import scope_of
 
 DICOM_JSON = "application/dicom+json"
@@ -25,10 +24,16 @@ class Body:
     headers: dict[str, str] = field(default_factory=dict)
 
 
+class _Streamed(web.StreamResponse):
+    """Its headers leave with the first bytes of its body: two writes are two packets."""
+
+    _send_headers_immediately = False
+
+
 async def write_body(request: web.Request, body: Body) -> web.StreamResponse:
     """Send a body as it comes, with back-pressure from the client."""
     first = await anext(body.chunks, b"")
-    response = web.StreamResponse(status=body.status, headers=_HEADERS | body.headers)
+    response = _Streamed(status=body.status, headers=_HEADERS | body.headers)
     response.headers[hdrs.CONTENT_TYPE] = body.content_type
     if body.length is not None:
         response.content_length = body.length
@@ -36,7 +41,8 @@ async def write_body(request: web.Request, body: Body) -> web.StreamResponse:
     if request.method == hdrs.METH_HEAD:
         return response
     deadline = scope_of(request).deadline
-    async for chunk in chain(first, body.chunks):
+    await response.write(first)
+    async for chunk in body.chunks:
         await response.write(chunk)
         deadline.extend()
     await response.write_eof()
