@@ -30,8 +30,9 @@ async def frames_of_fragments(
 ) -> AsyncIterator[Part]:
     """The parts as they are, or a part a frame where the first of them is an offset table.
 
-    `number_of_frames` is asked only where the table is empty: then there is a fragment a frame, or
-    all fragments are one frame, or one stream of video. Each part is read before the next.
+    `number_of_frames` is asked only where the table is empty. Then a frame begins where a
+    codestream does, or there is a fragment a frame, or one stream of video. Each part is read
+    before the next.
     """
     first = await anext(parts, None)
     if first is None:
@@ -44,7 +45,9 @@ async def frames_of_fragments(
             yield part
         return
     expected = len(table) or await number_of_frames()
-    fragments = _Fragments(second, parts, table, whole=expected == 1)
+    start, second = await first_bytes(second)
+    signed = sniff(start) is not None
+    fragments = _Fragments(second, parts, table, expected == 1, signed)
     frames = 0
     while fragments.following is not None:
         frames += 1
@@ -62,6 +65,8 @@ class _Fragments:
     table: Offsets
     whole: bool
     """All fragments are one frame."""
+    signed: bool = False
+    """The frames begin as codestreams do, which tells them from what continues one."""
     count: int = 0
     position: int = 0
 
@@ -74,11 +79,17 @@ class _Fragments:
             self.position += _ITEM_HEAD
             self.count += 1
             self.following = await anext(self.parts, None)
-            if self._is_start():
+            if await self._is_start():
                 return
 
-    def _is_start(self) -> bool:
-        return self.position in self.table if self.table else not self.whole
+    async def _is_start(self) -> bool:
+        """True if the following fragment is the first one of another frame."""
+        if self.table:
+            return self.position in self.table
+        if self.whole or self.following is None:
+            return False
+        start, self.following = await first_bytes(self.following)
+        return not self.signed or sniff(start) is not None
 
 
 async def _offset_table(part: Part) -> tuple[Offsets | None, Part]:

@@ -68,6 +68,15 @@ async def test_without_a_table_each_fragment_is_a_frame() -> None:
     ]
 
 
+async def test_without_a_table_a_frame_begins_where_a_codestream_does() -> None:
+    label = f"image/jls; transfer-syntax={JPEGLSLossless}"
+    parts = [JPEG_LS, b"more of it", JPEG_LS, b"and", b"more"]
+    assert await frames(table(), *(item(each) for each in parts), count=2) == [
+        (label, JPEG_LS + b"more of it"),
+        (label, JPEG_LS + b"andmore"),
+    ]
+
+
 async def test_a_video_is_one_stream_however_many_frames_it_has() -> None:
     assert await frames(table(), item(b"ftyp"), count=25) == [(OCTETS, b"ftyp")]
 
