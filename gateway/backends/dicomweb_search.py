@@ -1,7 +1,8 @@
 """Search of a `dicomweb` backend (PS3.18 10.6): one page, whatever the archive's manners."""
 
+import asyncio
 import re
-from collections.abc import Awaitable, Callable, Hashable
+from collections.abc import Awaitable, Callable, Hashable, Iterable
 from contextlib import suppress
 from dataclasses import replace
 from functools import partial
@@ -29,6 +30,8 @@ _NOT_ACCEPTABLE = frozenset({406, 415})
 _NO_CONTENT = 204
 _LARGEST = 16 * 1024 * 1024
 """Bytes of an answer; what lies behind them is left to a further page."""
+_PARSED_ON_THE_LOOP = 256 * 1024
+"""Bytes of an answer; a longer one is parsed in a thread."""
 _PUBLIC_STATUS = {400: 400, 422: 400, 501: 501}
 _REMAINING = re.compile(r"(?:There are (?P<count>[0-9]{1,18}) )?additional results", re.IGNORECASE)
 _NOT_SUPPORTED = re.compile(
@@ -180,8 +183,22 @@ async def _rows(answer: Answer, backend: str) -> tuple[list[Dataset], bool]:
     async for chunk in answer.chunks():
         body += chunk
         if len(body) > _LARGEST:
-            return _whole_rows(bytes(body), backend), True
+            return await asyncio.to_thread(_whole_rows, bytes(body), backend), True
+    if len(body) > _PARSED_ON_THE_LOOP:
+        return await asyncio.to_thread(_each_parsed, bytes(body), backend), False
     return _parsed(bytes(body), backend), False
+
+
+def _each_parsed(body: bytes, backend: str) -> list[Dataset]:
+    """One row after another: parsed as one, none but this thread would run meanwhile."""
+    splitter = JsonArraySplitter()
+    try:
+        elements = splitter.feed(body)
+        splitter.close()
+    except ValueError:
+        # What is no array as it stands may be one in another encoding.
+        return _parsed(body, backend)
+    return _objects(_value(element, backend) for element in elements)
 
 
 def _whole_rows(beginning: bytes, backend: str) -> list[Dataset]:
@@ -189,24 +206,30 @@ def _whole_rows(beginning: bytes, backend: str) -> list[Dataset]:
         elements = JsonArraySplitter().feed(beginning)
     except ValueError as error:
         raise _unreadable(backend) from error
-    rows = [row for element in elements for row in _parsed(element, backend)]
+    rows = _objects(_value(element, backend) for element in elements)
     if not rows:
         raise _unreadable(backend)
     return rows
 
 
 def _parsed(body: bytes, backend: str) -> list[Dataset]:
-    """The rows that a text holds: an array, or one object; what is no object in it is none."""
-    if not body.strip():
-        return []
-    try:
-        parsed: Any = parse_json(body)
-    except ValueError as error:
-        raise _unreadable(backend) from error
+    """The rows that a text holds: an array, or one object."""
+    parsed = _value(body, backend)
     if not isinstance(parsed, list | dict | None):
         raise _unreadable(backend)
-    rows = parsed if isinstance(parsed, list) else [parsed]
-    return [row for row in rows if isinstance(row, dict) and row]
+    return _objects(parsed if isinstance(parsed, list) else [parsed])
+
+
+def _value(body: bytes, backend: str) -> Any:
+    try:
+        return parse_json(body)
+    except ValueError as error:
+        raise _unreadable(backend) from error
+
+
+def _objects(values: Iterable[Any]) -> list[Dataset]:
+    """What is no object, or an empty one, is no row."""
+    return [value for value in values if isinstance(value, dict) and value]
 
 
 def _final(refusal: BackendRefused) -> BackendRefused:

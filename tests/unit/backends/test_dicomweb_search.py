@@ -119,6 +119,41 @@ async def test_what_is_no_list_of_rows_is_a_bad_gateway(reply: Reply) -> None:
     assert (error.value.status, error.value.category) == (502, "backend_answer")
 
 
+LONG_ROW = {"00104000": {"vr": "LT", "Value": ["\u00e9" * 400_000]}}
+
+
+@pytest.mark.parametrize(
+    ("body", "rows"),
+    [
+        (json.dumps([LONG_ROW, {}, 5, {"00100010": {}}, [{"1": {}}]]).encode(), 2),
+        (json.dumps(LONG_ROW).encode(), 1),
+        (json.dumps([LONG_ROW], ensure_ascii=False).encode("latin-1"), 1),
+        (json.dumps([LONG_ROW], ensure_ascii=False).encode("utf-16"), 1),
+        (b"[" + b" " * 400_000 + b"]", 0),
+    ],
+    ids=["rows", "one object", "latin-1", "utf-16", "blanks"],
+)
+async def test_a_long_answer_is_read_as_a_short_one_is(body: bytes, rows: int) -> None:
+    async with Pacs() as pacs:
+        pacs.on("GET", STUDIES, Reply(body=body))
+
+        page = await search_in(pacs, search_for())
+
+    assert len(page.rows) == rows
+    assert page.rows[:1] == [LONG_ROW][:rows]
+    assert not page.more
+
+
+async def test_a_long_answer_that_is_cut_is_a_bad_gateway() -> None:
+    async with Pacs() as pacs:
+        pacs.on("GET", STUDIES, Reply(body=json.dumps([LONG_ROW]).encode()[:-1]))
+
+        with pytest.raises(BackendError) as error:
+            await search_in(pacs, search_for())
+
+    assert error.value.status == 502
+
+
 async def test_a_slow_search_has_a_time_of_its_own() -> None:
     async with Pacs() as pacs:
         pacs.on("GET", STUDIES, Reply(steps=[b"[", asyncio.Event()]))

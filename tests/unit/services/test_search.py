@@ -1,6 +1,8 @@
 """The pages of a search over one archive, whatever it cuts, repeats and mixes up."""
 
+import threading
 from dataclasses import replace
+from typing import Any
 
 import pytest
 from hypothesis import given
@@ -300,3 +302,27 @@ async def test_whatever_the_archive_s_manners_a_further_page_is_the_right_one(
         assert any(MORE[10:] in text for text in result.warnings) is is_cut
     else:
         assert got == expected[: len(got)]
+
+
+class WatchedRow(dict[str, Any]):
+    """A row that keeps who looked at it."""
+
+    def __init__(self, row: Dataset) -> None:
+        super().__init__(row)
+        self.threads: set[int] = set()
+
+    def items(self) -> Any:
+        self.threads.add(threading.get_ident())
+        return super().items()
+
+
+@pytest.mark.parametrize(("count", "on_the_loop"), [(10, True), (1000, False)])
+async def test_a_long_page_is_not_looked_through_on_the_event_loop(
+    count: int, on_the_loop: bool
+) -> None:
+    rows = [WatchedRow(row) for row in studies(count)]
+
+    result = await search_in(RowArchive(rows=rows), "PatientName=*")
+
+    assert len(result.rows) == count
+    assert (threading.get_ident() in rows[0].threads) is on_the_loop
