@@ -2,11 +2,13 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 
 from gateway.backends.base import Part
 from gateway.backends.transport import Answer
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart import BodyPart, MultipartError, boundary_of, read_parts
+from gateway.dicom.streams import alone
 from gateway.dicom.uids import is_uid
 from gateway.errors import StreamBroken
 
@@ -28,18 +30,14 @@ def parts_of(answer: Answer) -> AsyncGenerator[Part, None]:
 
 
 async def exactly(count: int, parts: AsyncIterator[Part]) -> AsyncIterator[Part]:
-    """The parts, of which there must be `count`: StreamBroken for one too few or too many.
-
-    The last chunk of the last part is held back until the body's end is seen, so that nobody
-    takes a part for the whole when it is not.
-    """
+    """The parts, of which there must be `count`: StreamBroken for one too few or too many."""
     for number in range(1, count + 1):
         part = await anext(parts, None)
         if part is None:
             raise _broken("The archive sent too few parts.")
         if number == count:
-            chunks = _until_nothing_follows(part.chunks, parts)
-            part = Part(part.media_type, chunks, part.length, part.location)
+            too_many = _broken("The archive sent more parts than were asked for.")
+            part = replace(part, chunks=alone(part.chunks, parts, too_many))
         yield part
 
 
@@ -92,20 +90,6 @@ def _part(part: BodyPart, whole: MediaType) -> Part:
         int(length) if length.isdecimal() else None,
         part.headers.get("content-location"),
     )
-
-
-async def _until_nothing_follows(
-    chunks: AsyncIterator[bytes], parts: AsyncIterator[Part]
-) -> AsyncIterator[bytes]:
-    held: bytes | None = None
-    async for chunk in chunks:
-        if held is not None:
-            yield held
-        held = chunk
-    if await anext(parts, None) is not None:
-        raise _broken("The archive sent more parts than were asked for.")
-    if held is not None:
-        yield held
 
 
 def _says_one(whole: MediaType) -> bool:

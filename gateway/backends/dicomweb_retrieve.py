@@ -5,6 +5,7 @@ Each retrieval is a context: leaving it closes the archive's answer.
 
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import AbstractAsyncContextManager, aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 
 from gateway.backends.accept_forms import first_taken
@@ -18,6 +19,7 @@ from gateway.dicom.json_stream import JsonArraySplitter
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Dataset, Level, Resource
+from gateway.dicom.streams import prepended
 from gateway.errors import BackendError, BackendNotFound, StreamBroken
 
 _FILE = "application/dicom"
@@ -131,8 +133,8 @@ class DicomWebRetrieve:
             files = self._only(parts) if resource.level is Level.INSTANCE else parts
             async for part in files:
                 if part.media_type.essence not in _FILES:
-                    raise self._no_file(part)
-                yield Part(MediaType(_FILE), part.chunks, part.length, part.location)
+                    raise self._no_file()
+                yield replace(part, media_type=MediaType(_FILE))
 
     async def _only(self, parts: AsyncIterator[Part]) -> AsyncIterator[Part]:
         first = await anext(parts, None)
@@ -143,22 +145,16 @@ class DicomWebRetrieve:
                 "not_found",
                 backend=self._transport.backend,
             )
-        async for part in exactly(1, _again(first, parts)):
+        async for part in exactly(1, prepended(first, parts)):
             yield part
 
-    def _no_file(self, part: Part) -> BackendError:
+    def _no_file(self) -> BackendError:
         return BackendError(
             502,
             "The archive sent what is no DICOM file.",
             "backend_answer",
             backend=self._transport.backend,
         )
-
-
-async def _again(first: Part, rest: AsyncIterator[Part]) -> AsyncIterator[Part]:
-    yield first
-    async for part in rest:
-        yield part
 
 
 def _no_json() -> StreamBroken:

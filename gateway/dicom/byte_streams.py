@@ -1,4 +1,4 @@
-"""Chunks of bytes on their way: read ahead and replayed, inflated, closed."""
+"""The bytes of a file on their way: read ahead and replayed, inflated."""
 
 import asyncio
 import zlib
@@ -6,16 +6,10 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 
 from gateway.dicom.data_elements import Part10Error
+from gateway.dicom.streams import close_source
 
 _INFLATED = 256 * 1024
 """Bytes that are inflated at a time, however much a chunk would become."""
-
-
-async def close_source(chunks: AsyncIterator[bytes]) -> None:
-    """Close what chunks come from, if it can be closed."""
-    close = getattr(chunks, "aclose", None)
-    if close is not None:
-        await close()
 
 
 class Lookahead:

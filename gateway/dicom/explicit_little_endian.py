@@ -14,7 +14,7 @@ from array import array
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from gateway.dicom.byte_streams import Lookahead, Rest, close_source, inflated
+from gateway.dicom.byte_streams import Lookahead, Rest, inflated
 from gateway.dicom.data_elements import (
     ITEM,
     ITEM_END,
@@ -35,6 +35,7 @@ from gateway.dicom.file_meta import FileMeta, new_file_meta
 from gateway.dicom.header_scan import HeaderScan
 from gateway.dicom.implicit_vr import implicit_vr, swapped_bytes
 from gateway.dicom.part10 import read_meta, scan_header
+from gateway.dicom.streams import close_source
 from gateway.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN, known
 from gateway.dicom.transfer_syntaxes import Kind as SyntaxKind
 

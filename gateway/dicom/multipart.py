@@ -11,7 +11,6 @@ from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
-from gateway.dicom.byte_streams import close_source
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart_parser import (
     Event,
@@ -20,6 +19,7 @@ from gateway.dicom.multipart_parser import (
     PartBegin,
     PartData,
 )
+from gateway.dicom.streams import close_source
 
 __all__ = [
     "BodyPart",

@@ -11,12 +11,14 @@ from gateway.dicom.dicom_json import honest
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.negotiation import Acceptable, Choice, choose_bulkdata
 from gateway.dicom.resources import Attribute, Dataset, Resource
-from gateway.errors import StreamBroken, not_acceptable, not_found
+from gateway.dicom.streams import once
+from gateway.errors import not_found
 from gateway.services.call import Call
+from gateway.services.negotiated import negotiated
 from gateway.services.outgoing import bulkdata_url, instance_of, is_bulkdata
 from gateway.services.pixel_fragments import PIXEL_DATA_LOCATION, frames_of_fragments
 from gateway.services.plan import Planner
-from gateway.services.representation import Representation, Retrieved, once, prepended
+from gateway.services.representation import Representation, Retrieved
 from gateway.services.view import View
 
 _OCTETS = MediaType("application/octet-stream")
@@ -39,7 +41,8 @@ class RetrieveBulkdata:
         backend = await self._planner.retrieve(call, instance)
         location = f"{instance.path}/{below}"
         async with _bulkdata(backend, instance, location, call) as parts:
-            yield await _retrieved(_located(parts, call.links.below(location)), acceptables)
+            located = _located(parts, call.links.below(location))
+            yield await negotiated(located, acceptables, _represent)
 
     @asynccontextmanager
     async def of_attribute(
@@ -54,7 +57,7 @@ class RetrieveBulkdata:
         url = call.links.attribute(instance, path)
         values = _values(attribute, url, instance, instance, backend, call)
         async with aclosing(values) as parts:
-            yield await _retrieved(parts, acceptables)
+            yield await negotiated(parts, acceptables, _represent)
 
     @asynccontextmanager
     async def of_resource(
@@ -67,7 +70,7 @@ class RetrieveBulkdata:
             backend.retrieve_metadata(resource, call.context) as datasets,
             aclosing(_all_values(datasets, resource, backend, call)) as parts,
         ):
-            yield await _retrieved(parts, acceptables)
+            yield await negotiated(parts, acceptables, _represent)
 
 
 async def _all_values(
@@ -146,48 +149,14 @@ def _inline(attribute: Attribute, url: str) -> Part:
     return Part(_OCTETS, once(data), len(data), url)
 
 
-async def _retrieved(parts: AsyncIterator[Part], acceptables: Sequence[Acceptable]) -> Retrieved:
-    part = await anext(parts, None)
-    if part is None:
-        raise not_found("The archive has no such bulk data.")
+async def _represent(
+    part: Part, acceptables: Sequence[Acceptable]
+) -> tuple[Choice, Representation] | None:
+    """Labelled by the type that was accepted, which may be mere octets."""
     choice = choose_bulkdata(acceptables, part.media_type)
     if choice is None:
-        raise not_acceptable("The bulk data is of none of the accepted media types.")
-    if not choice.multipart:
-        only = replace(part, chunks=_only(part, parts))
-        return Retrieved(False, once(_as_chosen(only, choice)), only_one=True)
-    alike = [form for form in acceptables if form.multipart]
-    return Retrieved(True, prepended(_as_chosen(part, choice), _others(parts, alike)))
-
-
-async def _others(
-    parts: AsyncIterator[Part], acceptables: Sequence[Acceptable]
-) -> AsyncIterator[Representation]:
-    async for part in parts:
-        choice = choose_bulkdata(acceptables, part.media_type)
-        if choice is None:
-            raise StreamBroken(
-                406, "Bulk data cannot leave in any accepted form.", "not_acceptable"
-            )
-        yield _as_chosen(part, choice)
-
-
-def _as_chosen(part: Part, choice: Choice) -> Representation:
-    """Labelled by the type that was accepted, which may be mere octets."""
+        return None
     syntax = choice.transfer_syntax
     parameters = (("transfer-syntax", syntax),) if syntax else ()
     media_type = MediaType(choice.media_type, parameters)
-    return Representation(media_type, part.chunks, part.length, part.location)
-
-
-async def _only(part: Part, rest: AsyncIterator[Part]) -> AsyncIterator[bytes]:
-    """The part's bytes; the last chunk is held back until it is certain that no part follows."""
-    held: bytes | None = None
-    async for chunk in part.chunks:
-        if held is not None:
-            yield held
-        held = chunk
-    if await anext(rest, None) is not None:
-        raise StreamBroken(406, "The bulk data is of several parts.", "not_acceptable")
-    if held is not None:
-        yield held
+    return choice, Representation(media_type, part.chunks, part.length, part.location)

@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
 from gateway.backends.base import Part
 from gateway.dicom.media_types import MediaType
@@ -13,16 +14,11 @@ from gateway.dicom.transfer_syntaxes import (
     EXPLICIT_LITTLE_ENDIAN,
     sniff,
 )
-from gateway.errors import StreamBroken, not_acceptable, not_found
+from gateway.errors import StreamBroken
 from gateway.services.call import Call
+from gateway.services.negotiated import negotiated
 from gateway.services.plan import Planner
-from gateway.services.representation import (
-    Representation,
-    Retrieved,
-    first_bytes,
-    once,
-    prepended,
-)
+from gateway.services.representation import Representation, Retrieved, first_bytes
 from gateway.services.view import View
 
 
@@ -45,46 +41,35 @@ class RetrieveFrames:
         resource = self._view.incoming(instance)
         backend = await self._planner.retrieve(call, resource)
         async with backend.retrieve_frames(resource, frames, call.context) as parts:
-            part = await anext(parts, None)
-            if part is None:
-                raise not_found("The archive has no such frame.")
-            locations = [call.links.frame(instance, number) for number in frames]
-            choice, first = await _represent(part, acceptables, locations[0])
-            if choice is None or first is None:
-                raise not_acceptable("The stored transfer syntax is none of those accepted.")
-            if len(frames) == 1:
-                yield Retrieved(choice.multipart, once(first), only_one=True)
-                return
-            alike = [a for a in acceptables if a.multipart == choice.multipart]
-            rest = _others(parts, alike, locations[1:])
-            yield Retrieved(choice.multipart, prepended(first, rest))
+            located = _located(parts, [call.links.frame(instance, number) for number in frames])
+            only_one = len(frames) == 1
+            yield await negotiated(located, acceptables, _represent, only_one=only_one)
 
 
-async def _others(
-    parts: AsyncIterator[Part], acceptables: Sequence[Acceptable], locations: Sequence[str]
-) -> AsyncIterator[Representation]:
-    for location in locations:
+async def _located(parts: AsyncIterator[Part], locations: Sequence[str]) -> AsyncIterator[Part]:
+    """The parts at the gateway's own URLs: none at all, or one for each."""
+    for number, location in enumerate(locations):
         part = await anext(parts, None)
-        if part is None:
+        if part is not None:
+            yield replace(part, location=location)
+        elif number:
             raise StreamBroken(502, "The archive sent too few frames.", "backend_answer")
-        _, representation = await _represent(part, acceptables, location)
-        if representation is None:
-            raise StreamBroken(406, "A frame cannot leave in any accepted form.", "not_acceptable")
-        yield representation
+        else:
+            return
 
 
 async def _represent(
-    part: Part, acceptables: Sequence[Acceptable], location: str
-) -> tuple[Choice | None, Representation | None]:
+    part: Part, acceptables: Sequence[Acceptable]
+) -> tuple[Choice, Representation] | None:
     stored, part = await _stored_syntax(part)
     choice = choose(acceptables, stored)
     if choice is None:
-        return None, None
+        return None
     if stored == EXPLICIT_BIG_ENDIAN:
         # Its samples would need their depth to be swapped, which a frame alone does not tell.
         raise StreamBroken(502, "The archive sent a big-endian frame.", "backend_answer")
     media_type = MediaType(choice.media_type, (("transfer-syntax", choice.transfer_syntax),))
-    return choice, Representation(media_type, part.chunks, part.length, location)
+    return choice, Representation(media_type, part.chunks, part.length, part.location)
 
 
 async def _stored_syntax(part: Part) -> tuple[str, Part]:

@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway.access.policy import AccessRequest, Policy
-from gateway.dicom.byte_streams import close_source
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart import BodyPart, MultipartError
 from gateway.dicom.operations import Operation
@@ -23,6 +22,7 @@ from gateway.dicom.store_report import (
     FailedInstance,
     failure_reason,
 )
+from gateway.dicom.streams import close_source
 from gateway.dicom.uids import identifies, is_uid
 from gateway.errors import (
     GatewayError,

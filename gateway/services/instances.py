@@ -10,16 +10,12 @@ from gateway.dicom.media_types import MediaType
 from gateway.dicom.negotiation import Acceptable, Action, Choice, choose
 from gateway.dicom.part10 import Part10Error, missing_preamble, stored_transfer_syntax
 from gateway.dicom.resources import Level, Resource
-from gateway.errors import StreamBroken, not_acceptable, not_found
+from gateway.dicom.streams import prepended
+from gateway.errors import StreamBroken
 from gateway.services.call import Call
+from gateway.services.negotiated import negotiated
 from gateway.services.plan import Planner
-from gateway.services.representation import (
-    Representation,
-    Retrieved,
-    chain,
-    first_bytes,
-    prepended,
-)
+from gateway.services.representation import Representation, Retrieved, first_bytes
 from gateway.services.view import View
 
 
@@ -38,40 +34,19 @@ class RetrieveInstances:
         resource = self._view.incoming(resource)
         backend = await self._planner.retrieve(call, resource)
         async with backend.retrieve_instances(resource, call.context) as parts:
-            part = await anext(parts, None)
-            if part is None:
-                raise not_found("The archive has no such resource.")
-            choice, first = await _represent(part, acceptables)
-            if choice is None or first is None:
-                raise not_acceptable("The stored transfer syntax is none of those accepted.")
-            rest = _others(parts, [a for a in acceptables if a.multipart == choice.multipart])
-            yield Retrieved(
-                choice.multipart, prepended(first, rest), resource.level is Level.INSTANCE
-            )
-
-
-async def _others(
-    parts: AsyncIterator[Part], acceptables: Sequence[Acceptable]
-) -> AsyncIterator[Representation]:
-    async for part in parts:
-        _, representation = await _represent(part, acceptables)
-        if representation is None:
-            # The status has left; an answer that lacks an instance must not look complete.
-            raise StreamBroken(
-                406, "An instance cannot leave in any accepted form.", "not_acceptable"
-            )
-        yield representation
+            only_one = resource.level is Level.INSTANCE
+            yield await negotiated(parts, acceptables, _represent, only_one=only_one)
 
 
 async def _represent(
     part: Part, acceptables: Sequence[Acceptable]
-) -> tuple[Choice | None, Representation | None]:
+) -> tuple[Choice, Representation] | None:
     start, part = await first_bytes(part)
     stored = stored_transfer_syntax(start)
     if stored is None:
         raise StreamBroken(502, "The archive sent what is no DICOM file.", "backend_answer")
     choice = choose(acceptables, stored)
-    return choice, _as_chosen(start, part, choice) if choice is not None else None
+    return (choice, _as_chosen(start, part, choice)) if choice is not None else None
 
 
 def _as_chosen(start: bytes, part: Part, choice: Choice) -> Representation:
@@ -80,7 +55,7 @@ def _as_chosen(start: bytes, part: Part, choice: Choice) -> Representation:
         return Representation(media_type, _reencoded(part))
     if missing := missing_preamble(start):
         length = None if part.length is None else len(missing) + part.length
-        return Representation(media_type, chain(missing, part.chunks), length)
+        return Representation(media_type, prepended(missing, part.chunks), length)
     return Representation(media_type, part.chunks, part.length)
 
 

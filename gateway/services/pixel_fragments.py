@@ -11,9 +11,10 @@ from struct import iter_unpack
 
 from gateway.backends.base import Part
 from gateway.dicom.media_types import MediaType
+from gateway.dicom.streams import once
 from gateway.dicom.transfer_syntaxes import known, sniff
 from gateway.errors import StreamBroken
-from gateway.services.representation import first_bytes, once
+from gateway.services.representation import first_bytes
 
 PIXEL_DATA_LOCATION = "/7fe00010"
 

@@ -1,13 +1,11 @@
 """What a retrieval answers with: one or many representations, the first already in hand."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass
-from typing import TypeVar
+from dataclasses import dataclass, replace
 
 from gateway.backends.base import Part
 from gateway.dicom.media_types import MediaType
-
-T = TypeVar("T")
+from gateway.dicom.streams import prepended
 
 _PEEKED = 2048
 """Bytes that tell a part's own transfer syntax: the file meta of a Part 10 file, a codestream's
@@ -44,24 +42,4 @@ async def first_bytes(part: Part) -> tuple[bytes, Part]:
         held.append(chunk)
         size += len(chunk)
     start = held[0] if len(held) == 1 else b"".join(held)
-    return start[:_PEEKED], Part(part.media_type, chain(start, chunks), part.length, part.location)
-
-
-async def chain(first: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The first chunk, if it has any bytes, and the rest."""
-    if first:
-        yield first
-    async for chunk in rest:
-        yield chunk
-
-
-async def prepended(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
-    """The first item and the rest."""
-    yield first
-    async for item in rest:
-        yield item
-
-
-async def once(item: T) -> AsyncIterator[T]:
-    """The item and nothing else."""
-    yield item
+    return start[:_PEEKED], replace(part, chunks=prepended(start, chunks) if start else chunks)

@@ -4,8 +4,11 @@ from collections.abc import AsyncIterator
 
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart import closing, part_head
-from gateway.services.representation import Representation, Retrieved, prepended
+from gateway.dicom.streams import prepended
+from gateway.services.representation import Representation, Retrieved
 from gateway.web.writing import Body
+
+_JOINED = 64 * 1024
 
 
 async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
@@ -27,19 +30,21 @@ async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
 async def _framed(
     representations: AsyncIterator[Representation], boundary: str
 ) -> AsyncIterator[bytes]:
-    # What frames a payload leaves together with it: two writes are two packets.
-    held = b""
+    behind = b""
     first = True
     async for representation in representations:
-        head = _head(representation, boundary, first=first)
+        before = behind + _head(representation, boundary, first=first)
         first = False
         async for chunk in representation.chunks:
-            if held:
-                yield held
-            held = head + chunk if head else chunk
-            head = b""
-        held += head
-    yield held + closing(boundary)
+            # Only with its first byte in hand; together where joining costs less than a packet.
+            if before and len(chunk) > _JOINED:
+                yield before
+                yield chunk
+            else:
+                yield before + chunk
+            before = b""
+        behind = before
+    yield behind + closing(boundary)
 
 
 def _head(representation: Representation, boundary: str, *, first: bool) -> bytes:

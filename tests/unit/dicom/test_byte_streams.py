@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dicom.byte_streams import Lookahead, close_source, inflated
+from gateway.dicom.byte_streams import Lookahead, inflated
 from gateway.dicom.data_elements import Part10Error
 from tests.fakes.part10_files import Chunks, joined
 
@@ -43,19 +43,6 @@ async def test_reading_ahead_reads_no_more_than_is_asked_for() -> None:
     assert source.read == 10
     await ahead.rest().aclose()
     assert (source.read, source.closed) == (10, True)
-
-
-async def test_a_source_that_cannot_be_closed_is_left_alone() -> None:
-    await close_source(aiter(Chunks(b"")))
-
-    class Plain:
-        def __aiter__(self) -> "Plain":
-            return self
-
-        async def __anext__(self) -> bytes:
-            raise StopAsyncIteration
-
-    await close_source(Plain())
 
 
 @pytest.mark.parametrize("padding", [b"", b"\0", bytes(100)])

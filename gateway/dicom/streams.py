@@ -1,0 +1,43 @@
+"""Async iterators put together and taken to their end; pure, over whatever they are given."""
+
+from collections.abc import AsyncIterator
+from typing import TypeVar
+
+T = TypeVar("T")
+
+
+async def once(item: T) -> AsyncIterator[T]:
+    """The item and nothing else."""
+    yield item
+
+
+async def prepended(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
+    """The first item and the rest."""
+    yield first
+    async for item in rest:
+        yield item
+
+
+async def alone(
+    chunks: AsyncIterator[T], following: AsyncIterator[object], error: Exception
+) -> AsyncIterator[T]:
+    """The chunks, if nothing is `following` them; else `error`.
+
+    The last chunk is held back until that is certain, so that nobody takes a part for the whole.
+    """
+    held: T | None = None
+    async for chunk in chunks:
+        if held is not None:
+            yield held
+        held = chunk
+    if await anext(following, None) is not None:
+        raise error
+    if held is not None:
+        yield held
+
+
+async def close_source(items: AsyncIterator[object]) -> None:
+    """Close what items come from, if it can be closed."""
+    close = getattr(items, "aclose", None)
+    if close is not None:
+        await close()
