@@ -1,6 +1,7 @@
 """One process that serves: its log, its event loop, its signals."""
 
 import asyncio
+import gc
 import logging
 import signal
 import socket
@@ -24,6 +25,8 @@ from gateway.telemetry.logging import logging_to
 from gateway.telemetry.metrics import Metrics
 
 LOG_DESCRIPTOR = 1
+# Objects made between two looks for circles among them; few requests leave any.
+_GARBAGE_THRESHOLD = 20_000
 
 _log = logging.getLogger(__name__)
 
@@ -67,6 +70,9 @@ def run_process(
         asyncio.Runner(loop_factory=new_event_loop) as runner,
     ):
         app = create_application(service.config, metrics, log)
+        # What is there by now stays: the collector need not go through it again and again.
+        gc.freeze()
+        gc.set_threshold(_GARBAGE_THRESHOLD)
         runner.run(_serve(service, app, signals, on_started, beside or nullcontext()))
 
 
