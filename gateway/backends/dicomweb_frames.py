@@ -26,6 +26,8 @@ Run = tuple[int, ...]
 _NUMBER_OF_FRAMES, _ROWS = "00280008", "00280010"
 _FAILED = 500
 _LIST, _ONE = "frames in a list", "one frame"
+# A login page is answered with 200 at times, and would pass for pixels.
+_NO_FRAME = re.compile(r"text/.*|application/(?:dicom|(?:.*\+)?json|(?:.*\+)?xml)")
 _LOCATION = re.compile(r".*/frames/([0-9]{1,9})/?(?:[?#].*)?", re.DOTALL)
 
 
@@ -144,11 +146,13 @@ def _value(dataset: Dataset, tag: str) -> object:
 
 
 async def _located(run: Run, parts: AsyncGenerator[Part, None]) -> AsyncIterator[Part]:
-    """The parts, unless one says itself that it is another frame than the one in its place."""
+    """The parts, unless one says itself that it is no frame, or not the one in its place."""
     numbers = iter(run)
     async with aclosing(parts):
         async for part in parts:
             expected = next(numbers, None)
+            if _NO_FRAME.fullmatch(part.media_type.essence):
+                raise StreamBroken(502, "The archive sent what is no frame.", "backend_answer")
             named = _LOCATION.fullmatch(part.location or "")
             if named is not None and int(named[1]) != expected:
                 raise StreamBroken(502, "The archive sent another frame.", "backend_answer")

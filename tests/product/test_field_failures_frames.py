@@ -8,10 +8,12 @@ from tests.fakes.pacs_answers import (
     FRAMES_AS_STORED,
     INSTANCE_PATH,
     ROOT,
+    Part,
     asked,
     behind_a_pacs,
     frames_reply,
     metadata,
+    multipart_reply,
     parts_of,
 )
 
@@ -120,3 +122,27 @@ async def test_too_few_or_too_many_frames_never_look_whole(sent: int) -> None:
             assert response.status == 200
             with pytest.raises(ClientPayloadError):
                 await response.read()
+
+
+@pytest.mark.parametrize(
+    ("content_type", "body"),
+    [
+        ("text/html; charset=utf-8", b"<html>Please log in</html>"),
+        ("text/plain", b"no such frame"),
+        ("application/json", b'{"error":"no such frame"}'),
+        ("application/problem+json", b'{"status":500}'),
+        ("application/dicom+json", b"[]"),
+        ("application/dicom+xml", b"<NativeDicomModel/>"),
+        ("application/dicom", bytes(128) + b"DICM"),
+    ],
+)
+@pytest.mark.parametrize("parts", [True, False])
+async def test_what_says_that_it_is_no_frame_never_passes_for_pixels(
+    content_type: str, body: bytes, parts: bool
+) -> None:
+    bare = Reply(headers={"Content-Type": content_type}, body=body)
+    reply = multipart_reply(Part(body, content_type), type_="application/octet-stream")
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("GET", ROOT + path_of("1"), reply if parts else bare)
+        async with gateway.get(path_of("1"), headers=ACCEPT) as response:
+            assert response.status == 502
