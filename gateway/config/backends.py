@@ -8,8 +8,10 @@ from pydantic import (
     AfterValidator,
     BeforeValidator,
     ConfigDict,
+    Discriminator,
     Field,
     GetPydanticSchema,
+    Tag,
     ValidationInfo,
     WithJsonSchema,
     field_validator,
@@ -227,12 +229,22 @@ def _refuse_type() -> Any:
     raise not_in_this_version("dicomweb")
 
 
+def _kind(value: Any) -> str:
+    """A type that nobody knows is read as `dicomweb`, so that all else that is wrong shows too."""
+    named = value.get("type") if isinstance(value, dict) else None
+    return "unavailable" if named in ("folder", "dimse") else "dicomweb"
+
+
 BackendConfig: TypeAlias = Annotated[
     DicomWebBackendConfig,
     # Read as any type of the contract; since the others are refused, this one is what is left.
     GetPydanticSchema(
         lambda _source, handler: handler.generate_schema(
-            Annotated[DicomWebBackendConfig | UnavailableBackendConfig, Field(discriminator="type")]
+            Annotated[
+                Annotated[DicomWebBackendConfig, Tag("dicomweb")]
+                | Annotated[UnavailableBackendConfig, Tag("unavailable")],
+                Discriminator(_kind),
+            ]
         )
     ),
 ]

@@ -36,9 +36,9 @@ def test_a_backend_is_made_of_three_keys(with_backend: WithBackend) -> None:
         ("backends: []", "backends (line 2): must have at least one entry"),
         ("backends: {a: b}", "backends (line 2): must be a list, such as [a, b]"),
         ("backends: [a]", "backends[0] (line 2): must be a mapping with keys of auth, breaker,"),
-        ("backends: [{name: a}]", "backends[0].type (line 2): must be given, one of dicomweb"),
-        ("backends: [{type: dicom}]", "backends[0].type (line 2): must be one of dicomweb"),
-        ("backends: [{type: [a]}]", "backends[0].type (line 2): must be one of dicomweb"),
+        ("backends: [{name: a, url: http://a}]", "backends[0].type (line 2): must be given"),
+        ("backends: [{name: a, url: http://a, type: x}]", "backends[0].type (line 2): must be"),
+        ("backends: [{name: a, url: http://a, type: [a]}]", "backends[0].type (line 2): must be"),
     ],
 )
 def test_a_list_without_a_backend_is_refused(
@@ -47,6 +47,12 @@ def test_a_list_without_a_backend_is_refused(
     (text,) = problems(f"version: 1\n{backends}")
 
     assert text.startswith(problem)
+
+
+def test_an_unknown_type_hides_no_other_problem(problems: Problems) -> None:
+    found = problems("version: 1\nbackends: [{name: A B, type: dicom, url: b:1, prot: 1}]")
+    paths = [each.partition(" ")[0] for each in found]
+    assert paths == [f"backends[0].{key}" for key in ("name", "type", "url", "prot")]
 
 
 def test_what_is_missing_is_told_with_an_example(problems: Problems) -> None:
