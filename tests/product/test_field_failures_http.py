@@ -9,7 +9,7 @@ from urllib.parse import parse_qsl
 import pytest
 from aiohttp import ClientTimeout
 
-from tests.fakes.pacs import Cut, Pacs, Reply, stay
+from tests.fakes.pacs import Cut, Pacs, Raw, Reply, stay
 from tests.fakes.pacs_answers import (
     DICOM_JSON,
     FILES_AS_STORED,
@@ -295,3 +295,51 @@ async def test_twenty_clients_that_leave_before_the_first_byte_keep_no_connectio
         async with gateway.get("/studies", timeout=ClientTimeout(total=2)) as response:
             assert response.status == 200
         assert (await counts(gateway))["gateway_requests_in_flight", ""] == 1
+
+
+ROW = json.dumps([study_row()]).encode()
+OLD_HEAD = b"HTTP/1.0 200 OK\r\nContent-Type: application/dicom+json\r\n"
+HEAD = b"HTTP/1.1 200 OK\r\nContent-Type: application/dicom+json\r\n"
+LENGTH = b"Content-Length: %d\r\n\r\n" % len(ROW)
+CHUNKED = b"Transfer-Encoding: chunked\r\n\r\n%x\r\n" % len(ROW) + ROW
+WIRES = {
+    "ended by its connection": OLD_HEAD + b"\r\n" + ROW,
+    "of HTTP/1.0 with a length": OLD_HEAD + LENGTH + ROW,
+    "behind an early hint": b"HTTP/1.1 103 Early Hints\r\nLink: <x>\r\n\r\n" + HEAD + LENGTH + ROW,
+    "behind a 100": b"HTTP/1.1 100 Continue\r\n\r\n" + HEAD + LENGTH + ROW,
+    "in chunks with trailers": HEAD + CHUNKED + b"\r\n0\r\nX-Checksum: 1\r\n\r\n",
+    "in chunks with extensions": HEAD + CHUNKED.replace(b"\r\n[", b";x=y\r\n[") + b"\r\n0\r\n\r\n",
+    "without a reason": HEAD.replace(b" OK", b"") + LENGTH + ROW,
+    "without a type": b"HTTP/1.1 200 OK\r\n" + LENGTH + ROW,
+    "with odd names": HEAD.lower().replace(b"http/1.1", b"HTTP/1.1") + LENGTH.upper() + ROW,
+}
+
+
+@pytest.mark.parametrize("how", WIRES)
+async def test_an_answer_is_read_however_it_is_framed(how: str) -> None:
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("GET", f"{ROOT}/studies", Raw([WIRES[how]]))
+        async with gateway.get("/studies") as response:
+            assert response.status == 200
+            (row,) = await response.json(content_type=DICOM_JSON)
+            assert row["0020000D"] == study_row()["0020000D"]
+
+
+@pytest.mark.parametrize(
+    "wire",
+    [
+        HEAD + b"Content-Length: 2\r\nContent-Length: 3\r\n\r\n[]",
+        HEAD + b"Content-Length: -2\r\n\r\n[]",
+        HEAD + b"Transfer-Encoding: chunked\r\n\r\nxx\r\n[]\r\n0\r\n\r\n",
+        HEAD + b"Content-Length: 20\r\n\r\n[]",
+        HEAD + b"X-Long: " + b"y" * 100_000 + b"\r\nContent-Length: 2\r\n\r\n[]",
+        b"HTTP/9.9 200 OK\r\n\r\n[]",
+        b"SSH-2.0-OpenSSH_9.2\r\n",
+        b"",
+    ],
+)
+async def test_an_answer_that_is_no_proper_http_is_502(wire: bytes) -> None:
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("GET", f"{ROOT}/studies", Raw([wire]))
+        async with gateway.get("/studies") as response:
+            assert response.status == 502
