@@ -10,8 +10,10 @@ from decimal import Decimal
 from math import isfinite
 from typing import Any
 
-from pydicom.datadict import dictionary_VR, keyword_for_tag
+from pydicom.datadict import keyword_for_tag
 
+from gateway.dicom.dictionary import UNKNOWN_VR, vr_of
+from gateway.dicom.json_values import EXACT_INTEGER, PERSON_NAME_GROUPS
 from gateway.dicom.resources import Attribute, Dataset
 from gateway.dicom.xml_tree import Element, parse_xml
 
@@ -24,18 +26,14 @@ _TAIL = "</NativeDicomModel>\n"
 
 _TAG = re.compile(r"[0-9A-F]{8}")
 _VR = re.compile(r"[A-Z]{2}")
-_UNKNOWN_VR = "UN"
 _SPACE_MATTERS = frozenset({"LO", "LT", "PN", "SH", "ST", "UC", "UT"})
 _NUMBER = re.compile(r"[-+.0-9Ee]+")
-_EXACT_INTEGER = 2**53
-"""Beyond it a JSON number is no longer exact in every reader, so that text is kept."""
 
 _NOT_XML = re.compile(r"[^\t\n\r\x20-\ud7ff\ue000-\ufffd\U00010000-\U0010ffff]")
 # Line ends other than \n do not survive an XML parser unless they are written as references.
 _ESCAPES = str.maketrans({"&": "&amp;", "<": "&lt;", ">": "&gt;", "\r": "&#13;"})
 _ATTRIBUTE_ESCAPES = _ESCAPES | str.maketrans({'"': "&quot;", "\n": "&#10;", "\t": "&#9;"})
 
-_NAME_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _NAME_COMPONENTS = ("FamilyName", "GivenName", "MiddleName", "NamePrefix", "NameSuffix")
 
 
@@ -86,7 +84,7 @@ def _is_creator(tag: str) -> bool:
 
 def _attribute_text(tag: str, attribute: Attribute, creator: str | None) -> Iterator[str]:
     vr = str(attribute.get("vr", ""))
-    named = [("tag", tag), ("vr", vr if _VR.fullmatch(vr) else _UNKNOWN_VR)]
+    named = [("tag", tag), ("vr", vr if _VR.fullmatch(vr) else UNKNOWN_VR)]
     if creator is not None and not _is_creator(tag):
         named = [("tag", f"{tag[:4]}00{tag[6:]}"), named[1], ("privateCreator", creator)]
     elif keyword := keyword_for_tag(int(tag, 16)):
@@ -124,9 +122,9 @@ def _item_text(number: int, item: Any) -> Iterator[str]:
 def _person_text(number: int, name: Any) -> Iterator[str]:
     """A person name's groups; text, which some archives give, is a name as DICOM writes it."""
     if isinstance(name, str):
-        name = dict(zip(_NAME_GROUPS, name.split("="), strict=False))
+        name = dict(zip(PERSON_NAME_GROUPS, name.split("="), strict=False))
     yield f'<PersonName number="{number}">'
-    for group in _NAME_GROUPS:
+    for group in PERSON_NAME_GROUPS:
         text = name.get(group) if isinstance(name, dict) else None
         if text:
             yield f"<{group}>" + "".join(_components_text(str(text))) + f"</{group}>"
@@ -188,7 +186,7 @@ def _block(dataset: Dataset, group: str, creator: str) -> str:
 
 def _attribute(tag: str, element: Element) -> Attribute:
     vr = element.attributes.get("vr", "").strip().upper()
-    vr = vr if _VR.fullmatch(vr) else _dictionary_vr(tag)
+    vr = vr if _VR.fullmatch(vr) else vr_of(tag)
     bulk, inline = element.first("BulkData"), element.first("InlineBinary")
     if bulk is not None and "uri" in bulk.attributes:
         return {"vr": vr, "BulkDataURI": bulk.attributes["uri"]}
@@ -196,13 +194,6 @@ def _attribute(tag: str, element: Element) -> Attribute:
         return {"vr": vr, "InlineBinary": "".join(inline.content.split())}
     values = _values(vr, element)
     return {"vr": vr, "Value": values} if values else {"vr": vr}
-
-
-def _dictionary_vr(tag: str) -> str:
-    try:
-        return dictionary_VR(int(tag, 16))[:2]
-    except KeyError:
-        return _UNKNOWN_VR
 
 
 def _values(vr: str, element: Element) -> list[Any]:
@@ -214,7 +205,7 @@ def _values(vr: str, element: Element) -> list[Any]:
 
 
 def _person(element: Element) -> dict[str, str] | None:
-    groups = ((group, element.first(group)) for group in _NAME_GROUPS)
+    groups = ((group, element.first(group)) for group in PERSON_NAME_GROUPS)
     return {group: _name(found) for group, found in groups if found is not None} or None
 
 
@@ -236,7 +227,7 @@ def _integer(text: str) -> str | int:
         number = int(text)
     except ValueError:
         return text
-    return number if abs(number) <= _EXACT_INTEGER else text
+    return number if abs(number) <= EXACT_INTEGER else text
 
 
 def _float(text: str) -> str | float:

@@ -9,9 +9,9 @@ import unicodedata
 from collections.abc import Callable
 from typing import Any
 
+from gateway.dicom.json_values import PERSON_NAME_GROUPS
 from gateway.dicom.wildcards import wildcard
 
-_GROUPS = ("Alphabetic", "Ideographic", "Phonetic")
 _PADDING = re.compile(r"[\s^]+$|\s+(?=\^)|(?<=\^)\s+")
 
 
@@ -43,7 +43,7 @@ def _components_match(parts: list[re.Pattern[str]], text: str) -> bool:
 
 def _groups_of(value: Any) -> list[str]:
     if isinstance(value, dict):
-        return [_fold(str(value[name])) for name in _GROUPS if value.get(name)]
+        return [_fold(str(value[name])) for name in PERSON_NAME_GROUPS if value.get(name)]
     return _groups(str(value))
 
 

@@ -7,11 +7,11 @@ from gateway.dicom.attribute_path import walk_attributes
 from gateway.dicom.dicom_json import honest
 from gateway.dicom.links import Links
 from gateway.dicom.resources import Attribute, Dataset, Level, Resource
+from gateway.dicom.search_attributes import UID_TAGS
+from gateway.dicom.store_report import RETRIEVE_URL
 from gateway.errors import StreamBroken
 
-RETRIEVE_URL = "00081190"
 _PIXEL_DATA = frozenset({"7FE00008", "7FE00009", "7FE00010"})
-_UID_TAGS = {Level.STUDY: "0020000D", Level.SERIES: "0020000E", Level.INSTANCE: "00080018"}
 _DIRECT = ("bulk/", "bulkdata/")
 
 _log = logging.getLogger(__name__)
@@ -19,7 +19,7 @@ _log = logging.getLogger(__name__)
 
 def uid_of(dataset: Dataset, level: Level) -> str | None:
     """The dataset's UID at a level, if it has exactly one."""
-    values = dataset.get(_UID_TAGS[level], {}).get("Value", ())
+    values = dataset.get(UID_TAGS[level], {}).get("Value", ())
     return values[0] if len(values) == 1 and isinstance(values[0], str) else None
 
 
