@@ -16,6 +16,7 @@ from gateway.dicom.wildcards import has_wildcard, wildcard
 Predicate: TypeAlias = Callable[[Any], bool]
 """Says of a row's value, as the DICOM JSON Model has it, whether it matches."""
 
+_FRACTIONS = ("DS", "FD", "FL")
 _TOLERANCE = 1e-6
 """Relative: a number of 32 bits, written out, has no more digits than that."""
 _LONGEST = 16_384
@@ -70,21 +71,11 @@ def _number(vr: str, key: str) -> Predicate:
     if asked is None:
         return _text(vr, key)
 
-    def matches(value: Any) -> bool:
-        number = _to_number(value)
-        return number is None or math.isclose(number, asked, rel_tol=_TOLERANCE)
-
-    return matches
-
-
-def _whole_number(vr: str, key: str) -> Predicate:
-    asked = _to_number(key)
-    if asked is None:
-        return _text(vr, key)
+    tolerance = _TOLERANCE if vr in _FRACTIONS else 0.0
 
     def matches(value: Any) -> bool:
         number = _to_number(value)
-        return number is None or number == asked
+        return number is None or math.isclose(number, asked, rel_tol=tolerance)
 
     return matches
 
@@ -103,7 +94,6 @@ def _fold(text: str) -> str:
 _PREDICATES: Mapping[str, Callable[[str, str], Predicate]] = MappingProxyType(
     dict.fromkeys(("AE", "AS", "AT", "CS", "LO", "LT", "SH", "ST", "UC", "UR", "UT"), _text)
     | dict.fromkeys(("DA", "DT", "TM"), _date)
-    | dict.fromkeys(("DS", "FD", "FL"), _number)
-    | dict.fromkeys(("IS", "SL", "SS", "SV", "UL", "US", "UV"), _whole_number)
+    | dict.fromkeys((*_FRACTIONS, "IS", "SL", "SS", "SV", "UL", "US", "UV"), _number)
     | {"PN": _name, "UI": _uid}
 )
