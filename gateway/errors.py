@@ -41,8 +41,9 @@ class BackendError(GatewayError):
         backend: str,
         upstream_status: int | None = None,
         retry_after: timedelta | None = None,
+        headers: Mapping[str, str] | None = None,
     ) -> None:
-        super().__init__(status, public_message, category, retry_after=retry_after)
+        super().__init__(status, public_message, category, retry_after=retry_after, headers=headers)
         self.backend = backend
         self.upstream_status = upstream_status
 

@@ -10,6 +10,7 @@ from secrets import token_hex
 from typing import Any
 
 from gateway.backends.base import CallContext, Instance
+from gateway.backends.status_map import refused
 from gateway.backends.transport import Answer, Transport
 from gateway.dicom.dicom_json import parse_json
 from gateway.dicom.dicom_xml import from_xml
@@ -143,13 +144,7 @@ def _parsed(body: bytes) -> Any:
 
 def _unreadable(status: int, backend: str) -> BackendError:
     if status in _WITH_A_REPORT:
-        return BackendRefused(
-            status,
-            "The archive does not take this request.",
-            "backend_refused",
-            backend=backend,
-            upstream_status=status,
-        )
+        return refused(status, backend)
     return BackendError(
         502,
         "The archive's answer to a store cannot be understood.",

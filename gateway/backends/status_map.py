@@ -55,13 +55,7 @@ def refusal(
 ) -> BackendError:
     """The error for an answer that is no success; `forwards` if the caller's own token was sent."""
     if status in _REFUSED:
-        return BackendRefused(
-            status,
-            "The archive does not take this request.",
-            "backend_refused",
-            backend=backend,
-            upstream_status=status,
-        )
+        return refused(status, backend)
     if status in _NOT_FOUND:
         return BackendNotFound(
             404,
@@ -87,17 +81,27 @@ def refusal(
     )
 
 
+def refused(status: int, backend: str) -> BackendRefused:
+    """The error for an answer that may be another if the archive is asked otherwise."""
+    return BackendRefused(
+        status,
+        "The archive does not take this request.",
+        "backend_refused",
+        backend=backend,
+        upstream_status=status,
+    )
+
+
 def unauthorised(backend: str, upstream_status: int | None = None) -> BackendError:
     """401: the archive wants the caller's own token, and there is none or it is not taken."""
-    error = BackendError(
+    return BackendError(
         401,
         "The archive asks for a token of the caller's own.",
         "unauthorised",
         backend=backend,
         upstream_status=upstream_status,
+        headers={"WWW-Authenticate": "Bearer"},
     )
-    error.headers["WWW-Authenticate"] = "Bearer"
-    return error
 
 
 def is_away(status: int, headers: Mapping[str, str]) -> bool:
