@@ -49,7 +49,7 @@ def relative_location(uri: str, base: str, requested: Resource) -> str | None:
         return None
     try:
         resolved = urljoin(f"{base}/{requested.path}/metadata", uri)
-        location = _below(base, resolved) or _of_an_instance(resolved, requested)
+        location = _below(base, resolved) or _of_an_instance(resolved)
     except ValueError:
         return None
     if location is None or not is_below(location) or not _belongs(location, requested):
@@ -70,7 +70,7 @@ def _below(base: str, url: str) -> str | None:
     return f"{path}?{theirs.query}" if theirs.query else path
 
 
-def _of_an_instance(url: str, requested: Resource) -> str | None:
+def _of_an_instance(url: str) -> str | None:
     parts = urlsplit(url)
     for found in _INSTANCE.finditer(parts.path):
         if parts.scheme in _PORTS and parts.path[: found.start()].endswith("/"):

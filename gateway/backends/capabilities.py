@@ -46,8 +46,8 @@ class Learned:
 
     includefield_all: bool | None = None
     fuzzymatching: bool | None = None
-    forms: dict[str, int] = field(default_factory=dict)
-    """By operation, which of its literal list of Accept values the backend took last."""
+    search_form: int = 0
+    """Which of the two Accept values of a search it took last."""
     refusals: Refusals = field(default_factory=Refusals)
     """What a search is not to ask with."""
     decodes_queries: bool | None = None

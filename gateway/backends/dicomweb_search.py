@@ -24,7 +24,6 @@ from gateway.dicom.resources import Dataset
 from gateway.dicom.search_query import SearchQuery
 from gateway.errors import BackendError, BackendNotFound, BackendRefused, StreamBroken
 
-_OPERATION = "search"
 _ACCEPTS = ("application/dicom+json", "application/json")
 _NOT_ACCEPTABLE = frozenset({406, 415})
 _NO_CONTENT = 204
@@ -131,14 +130,14 @@ def _blame(refused: Hashable, learned: Learned) -> None:
 async def _ask(
     transport: Transport, context: CallContext, learned: Learned, query: SearchQuery
 ) -> SearchPage:
-    preferred = learned.forms.get(_OPERATION, 0)
+    preferred = learned.search_form
     try:
         return await _ask_as(_ACCEPTS[preferred], transport, query, context)
     except BackendRefused as refusal:
         if refusal.upstream_status not in _NOT_ACCEPTABLE:
             raise
     page = await _ask_as(_ACCEPTS[1 - preferred], transport, query, context)
-    learned.forms[_OPERATION] = 1 - preferred
+    learned.search_form = 1 - preferred
     return page
 
 

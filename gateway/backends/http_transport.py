@@ -106,7 +106,7 @@ class HttpTransport:
                         if not (200 <= response.status < 300 or response.status in answers):
                             raise await self._refused(response)
                         course.response = response
-                        yield self._answer(response, str(url))
+                        yield self._answer(response)
                     finally:
                         response.close()
 
@@ -157,7 +157,7 @@ class HttpTransport:
         _log.debug("backend %s answered %d", self.backend, response.status)
         return error
 
-    def _answer(self, response: Response, url: str) -> "HttpAnswer":
+    def _answer(self, response: Response) -> "HttpAnswer":
         coding = response.headers.get("content-encoding", "")
         if not content_coding.known(coding):
             raise BackendError(
@@ -167,7 +167,7 @@ class HttpTransport:
                 backend=self.backend,
                 upstream_status=response.status,
             )
-        return HttpAnswer(response, url, coding, self.backend)
+        return HttpAnswer(response, coding, self.backend)
 
     def _deadline(self, patience: Patience) -> AbstractAsyncContextManager[object]:
         """For a search, of all of it: the wait for a connection and the reading of the body too."""
@@ -232,10 +232,9 @@ class _Deadline:
 class HttpAnswer:
     """An answer of 2xx; implements `gateway.backends.transport.Answer`."""
 
-    def __init__(self, response: Response, url: str, coding: str, backend: str) -> None:
+    def __init__(self, response: Response, coding: str, backend: str) -> None:
         self.status = response.status
         self.headers = response.headers
-        self.url = url
         self._response = response
         self._coding = coding
         self._backend = backend

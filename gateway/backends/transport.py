@@ -31,9 +31,6 @@ class Answer(Protocol):
     def headers(self) -> Mapping[str, str]: ...
 
     @property
-    def url(self) -> str: ...
-
-    @property
     def length(self) -> int | None:
         """Bytes of the body, where the backend said so and no content coding changes it."""
 
