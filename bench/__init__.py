@@ -1,0 +1,1 @@
+"""Side-by-side benchmarks of the gateway; `python -m bench --help`."""
