@@ -3,14 +3,14 @@
 import asyncio
 import logging
 from collections.abc import Callable
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
-from typing import Self
 
 from gateway.backends.base import CallContext, Health
 from gateway.backends.transport import Patience, Transport
 from gateway.errors import GatewayError
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.tasks import spawn
+from gateway.telemetry.tasks import beside
 
 # They are the gateway's own bounds and say nothing new of the archive.
 _OWN_REFUSALS = frozenset({"backend_limit", "breaker_open"})
@@ -45,7 +45,7 @@ class Vitals:
 
 
 class HealthCheck:
-    """Asks an archive every now and then, from start to end of the context.
+    """Asks an archive every now and then.
 
     `draw` gives a number from 0 to 1: replicas that started together must not ask together.
     `anonymous` if the question goes without credentials, so that 401 is a good answer too.
@@ -68,13 +68,9 @@ class HealthCheck:
         self._draw = draw
         self._anonymous = anonymous
 
-    async def __aenter__(self) -> Self:
-        self._task = spawn(self._repeat(), f"health of {self._transport.backend}")
-        return self
-
-    async def __aexit__(self, *_: object) -> None:
-        self._task.cancel()
-        await asyncio.wait([self._task])
+    def repeated(self) -> AbstractAsyncContextManager[None]:
+        """Ask again and again while this context lasts."""
+        return beside(self._repeat, f"health of {self._transport.backend}")
 
     async def check(self) -> None:
         """Ask once, and tell the vitals."""

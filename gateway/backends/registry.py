@@ -60,16 +60,15 @@ async def _opened(
     transport = HttpTransport(peer, session, credentials, *shared)
     # Nobody's token is there to be forwarded when the gateway itself asks.
     asking = HttpTransport(peer, session, _of_the_gateway(credentials), *shared)
-    await stack.enter_async_context(
-        HealthCheck(
-            asking,
-            vitals,
-            config.health.path,
-            config.health.every,
-            _draw,
-            anonymous=credentials.forwards,
-        )
+    health = HealthCheck(
+        asking,
+        vitals,
+        config.health.path,
+        config.health.every,
+        _draw,
+        anonymous=credentials.forwards,
     )
+    await stack.enter_async_context(health.repeated())
     names = None if config.capabilities == "auto" else config.capabilities
     return DicomWebBackend(
         config.url, config.services, configured(names), transport, vitals, metrics

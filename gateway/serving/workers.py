@@ -9,8 +9,7 @@ import asyncio
 import math
 import os
 import signal
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager, suppress
+from collections.abc import Callable
 from typing import Any
 
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
@@ -27,7 +26,7 @@ from gateway.serving.process import LOG_DESCRIPTOR, Service, run_process
 from gateway.telemetry.lines import DirectLines
 from gateway.telemetry.logging import logging_to
 from gateway.telemetry.metrics import Metrics
-from gateway.telemetry.tasks import spawn
+from gateway.telemetry.tasks import beside
 
 _STOPPING = frozenset({signal.SIGTERM, signal.SIGINT, signal.SIGQUIT})
 # The terminal sends SIGINT to the whole group, but only the master says what it means.
@@ -79,20 +78,11 @@ class GatewayWorker(Worker):  # type: ignore[misc]
         # repeated for ever.
         self.booted = False
         stops = (signal.SIGTERM, signal.SIGQUIT)
-        run_process(self.app.worker_service(self.sockets), stops, self._started, self._beating())
+        service = self.app.worker_service(self.sockets)
+        run_process(service, stops, self._started, beside(self._beat, "heartbeat"))
 
     def _started(self) -> None:
         self.booted = True
-
-    @asynccontextmanager
-    async def _beating(self) -> AsyncIterator[None]:
-        heart = spawn(self._beat(), "heartbeat")
-        try:
-            yield
-        finally:
-            heart.cancel()
-            with suppress(asyncio.CancelledError):
-                await heart
 
     async def _beat(self) -> None:
         while True:

@@ -2,7 +2,8 @@
 
 import asyncio
 import logging
-from collections.abc import Coroutine
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
 from typing import Any
 
 _log = logging.getLogger(__name__)
@@ -17,6 +18,17 @@ def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]
     task = asyncio.create_task(coroutine, name=name)  # noqa: TID251
     task.add_done_callback(_tell)
     return task
+
+
+@asynccontextmanager
+async def beside(work: Callable[[], Coroutine[Any, Any, None]], name: str) -> AsyncIterator[None]:
+    """Run `work` for as long as this context lasts; it has ended when the context has."""
+    task = spawn(work(), name)
+    try:
+        yield
+    finally:
+        task.cancel()
+        await asyncio.wait([task])
 
 
 def _tell(task: asyncio.Task[Any]) -> None:

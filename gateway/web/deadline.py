@@ -8,13 +8,12 @@ One timer looks after all requests in flight, so that a request costs a set entr
 """
 
 import asyncio
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import AbstractAsyncContextManager
 from datetime import timedelta
 
 from aiohttp import web
 
-from gateway.telemetry.tasks import spawn
+from gateway.telemetry.tasks import beside
 from gateway.web.abort import abort_connection
 
 _LOOKS_PER_TIMEOUT = 20
@@ -109,16 +108,9 @@ class Deadlines:
         for deadline in list(self._running):
             deadline.abort()
 
-    @asynccontextmanager
-    async def watched(self) -> AsyncIterator[None]:
+    def watched(self) -> AbstractAsyncContextManager[None]:
         """Look after the requests while this context lasts."""
-        watch = spawn(self._watch(), "deadlines")
-        try:
-            yield
-        finally:
-            watch.cancel()
-            with suppress(asyncio.CancelledError):
-                await watch
+        return beside(self._watch, "deadlines")
 
     async def _watch(self) -> None:
         pause = min(_LONGEST_PAUSE, self._timeout / _LOOKS_PER_TIMEOUT)

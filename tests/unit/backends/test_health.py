@@ -65,7 +65,7 @@ async def test_an_archive_that_wants_the_callers_token_is_up(pacs: Pacs, status:
 async def test_checks_go_on_and_end_with_their_context(pacs: Pacs) -> None:
     pacs.on("GET", PATH, Reply(json=[]))
     async with wired(pacs) as w:
-        async with check_of(w):
+        async with check_of(w).repeated():
             await pacs.wait_for(lambda pacs: len(pacs.requests) >= 3)
         asked = len(pacs.requests)
         await asyncio.sleep(3 * OFTEN.total_seconds())
@@ -76,14 +76,14 @@ async def test_checks_go_on_and_end_with_their_context(pacs: Pacs) -> None:
 async def test_a_check_under_way_does_not_outlive_its_context(pacs: Pacs) -> None:
     pacs.on("GET", PATH, Raw([stay()]))
     async with wired(pacs) as w:
-        async with check_of(w):
+        async with check_of(w).repeated():
             await pacs.wait_for(lambda pacs: pacs.active == 1)
         await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
 
 
 async def test_an_archive_that_comes_back_is_noticed(pacs: Pacs) -> None:
     pacs.on("GET", PATH, Raw([Cut.CLOSE]), Raw([Cut.CLOSE]), Reply(json=[]))
-    async with wired(pacs, Bounds(failures=1, open_for=SHORT)) as w, check_of(w):
+    async with wired(pacs, Bounds(failures=1, open_for=SHORT)) as w, check_of(w).repeated():
         await pacs.wait_for(lambda _: w.vitals.health is Health.DOWN)
         await pacs.wait_for(lambda _: w.vitals.health is Health.UP)
 

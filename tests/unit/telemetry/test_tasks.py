@@ -5,7 +5,7 @@ from contextlib import suppress
 
 import pytest
 
-from gateway.telemetry.tasks import spawn
+from gateway.telemetry.tasks import beside, spawn
 
 
 async def test_a_task_runs_beside_its_caller_under_its_name() -> None:
@@ -42,3 +42,33 @@ async def test_an_end_by_cancellation_is_no_failure(caplog: pytest.LogCaptureFix
         await task
 
     assert caplog.records == []
+
+
+async def test_what_runs_beside_a_context_has_ended_with_it() -> None:
+    course: list[str] = []
+
+    async def work() -> None:
+        course.append("begun")
+        try:
+            await asyncio.Event().wait()
+        finally:
+            await asyncio.sleep(0)
+            course.append("ended")
+
+    async with beside(work, "work"):
+        await asyncio.sleep(0)
+        course.append("inside")
+
+    assert course == ["begun", "inside", "ended"]
+
+
+async def test_a_failure_beside_a_context_is_logged_and_leaves_it_alone(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    async def fail() -> None:
+        raise ValueError
+
+    async with beside(fail, "bad work"):
+        await asyncio.sleep(0)
+
+    assert [record.getMessage() for record in caplog.records] == ["The task bad work failed"]
