@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
+from functools import lru_cache
 
 from gateway.backends.base import Part
 from gateway.backends.transport import Answer
@@ -14,6 +15,7 @@ from gateway.errors import StreamBroken
 
 _OCTETS = "application/octet-stream"
 _SYNTAX = "transfer-syntax"
+_CACHED = 1024
 
 
 def is_multipart(answer: Answer) -> bool:
@@ -56,8 +58,13 @@ def label(own: MediaType, whole: MediaType) -> MediaType:
     Archives also write it into the head of the whole answer, where it counts if it is the only
     one there; and some say `*`, which is no syntax.
     """
-    named = [own.get(_SYNTAX), *(whole.get_all(_SYNTAX) if _says_one(whole) else ())]
-    syntax = next((uid for uid in named if uid and is_uid(uid)), None)
+    said = frozenset(whole.get_all(_SYNTAX))
+    return _labelled(own, next(iter(said)) if len(said) == 1 else None)
+
+
+@lru_cache(_CACHED)
+def _labelled(own: MediaType, said: str | None) -> MediaType:
+    syntax = next((uid for uid in (own.get(_SYNTAX), said) if uid and is_uid(uid)), None)
     bare = own.without(_SYNTAX)
     return MediaType(bare.essence, (*bare.parameters, (_SYNTAX, syntax))) if syntax else bare
 
@@ -90,10 +97,6 @@ def _part(part: BodyPart, whole: MediaType) -> Part:
         int(length) if length.isdecimal() else None,
         part.headers.get("content-location"),
     )
-
-
-def _says_one(whole: MediaType) -> bool:
-    return len(set(whole.get_all(_SYNTAX))) == 1
 
 
 def _media_type(text: str | None) -> MediaType:

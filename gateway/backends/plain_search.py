@@ -42,6 +42,8 @@ def _plain_value(key: MatchKey) -> str | None:
     if len(key.values) != 1 or key.values == (EMPTY,):
         return None
     (value,) = key.values
+    if is_plain(value) and "," not in value:
+        return value
     if key.vr in DATE_VRS:
         return value.replace(" ", "")
     if key.vr not in WILDCARD_VRS:

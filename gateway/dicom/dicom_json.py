@@ -157,7 +157,10 @@ def _is_base64(text: str) -> bool:
 
 def _split(values: list[Any]) -> list[Any]:
     """A backslash delimits values, which some archives leave in one string (F.2.4)."""
-    if not any(type(value) is str and "\\" in value for value in values):
+    for value in values:
+        if type(value) is str and "\\" in value:
+            break
+    else:
         return values
     parts = (value.split("\\") if isinstance(value, str) else [value] for value in values)
     return [part for group in parts for part in group]

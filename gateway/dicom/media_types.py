@@ -146,12 +146,13 @@ def _parameters(sections: list[str]) -> Iterator[tuple[str, str]]:
         name = name.strip().lower()
         if not equals or not _TOKEN.fullmatch(name):
             continue
-        first, *packed = _SECTION.findall(_read(value.strip())) or [""]
-        if name == "type":
-            yield name, first.strip()
+        value = _read(value.strip())
+        if name == "type" and ";" in value:
+            value, *packed = _SECTION.findall(value) or [""]
+            yield name, value.strip()
             yield from _parameters(packed)
         else:
-            yield name, _read(value.strip())
+            yield name, value
 
 
 def _read(value: str) -> str:

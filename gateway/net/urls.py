@@ -1,5 +1,6 @@
 """URLs that go out, written so that no library encodes them again (RFC 3986, PS3.18 8.3)."""
 
+import re
 from collections.abc import Sequence
 from urllib.parse import quote
 
@@ -9,6 +10,8 @@ _PLAIN = "!$'()*,/:?@"
 """Beside the unreserved ones: what RFC 3986 3.4 lets a query hold as it is, but for `+` and `;`,
 which some servers read otherwise. Orthanc as Debian builds it decodes no query: `PatientName=A%2A`
 finds nothing there, `viewport=64%2C64` is an error."""
+
+_NOTHING_TO_ESCAPE = re.compile(r"[A-Za-z0-9_.~!$'()*,/:?@-]*")
 
 
 def join(
@@ -37,7 +40,7 @@ def encode(parameters: Sequence[tuple[str, str]]) -> str:
 
 def is_plain(text: str) -> bool:
     """True for a value that is sent as it is, so that a server need not decode it."""
-    return _escaped(text) == text
+    return _NOTHING_TO_ESCAPE.fullmatch(text) is not None
 
 
 def strictly_encoded(url: URL) -> str:
@@ -50,4 +53,6 @@ def strictly_encoded(url: URL) -> str:
 
 
 def _escaped(text: str) -> str:
+    if _NOTHING_TO_ESCAPE.fullmatch(text):
+        return text
     return quote(text, safe=_PLAIN, errors="surrogateescape")

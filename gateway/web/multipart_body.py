@@ -3,7 +3,7 @@
 from collections.abc import AsyncIterator
 
 from gateway.dicom.media_types import MediaType
-from gateway.dicom.multipart import closing, part_head
+from gateway.dicom.multipart import body_length, closing, part_head
 from gateway.dicom.streams import prepended
 from gateway.services.representation import Representation, Retrieved
 from gateway.web.writing import Body
@@ -20,31 +20,32 @@ async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
     media_type = MediaType(
         "multipart/related", (("type", first.media_type.essence), ("boundary", boundary))
     )
-    return Body(
-        str(media_type),
-        _framed(prepended(first, retrieved.representations), boundary),
-        _length(first, boundary) if retrieved.only_one else None,
-    )
+    head = _head(first, boundary, first=True)
+    length = None
+    if retrieved.only_one and first.length is not None:
+        length = body_length(boundary, (head,), (first.length,))
+    representations = prepended(first, retrieved.representations)
+    return Body(str(media_type), _framed(head, representations, boundary), length)
 
 
 async def _framed(
-    representations: AsyncIterator[Representation], boundary: str
+    head: bytes, representations: AsyncIterator[Representation], boundary: str
 ) -> AsyncIterator[bytes]:
-    behind = b""
-    first = True
+    """`head` is the first one's."""
     async for representation in representations:
-        before = behind + _head(representation, boundary, first=first)
-        first = False
+        head = head or _head(representation, boundary, first=False)
         async for chunk in representation.chunks:
             # Only with its first byte in hand; together where joining costs less than a packet.
-            if before and len(chunk) > _JOINED:
-                yield before
+            if head and len(chunk) > _JOINED:
+                yield head
                 yield chunk
             else:
-                yield before + chunk
-            before = b""
-        behind = before
-    yield behind + closing(boundary)
+                yield head + chunk
+            head = b""
+        if head:
+            yield head
+            head = b""
+    yield closing(boundary)
 
 
 def _head(representation: Representation, boundary: str, *, first: bool) -> bytes:
@@ -52,9 +53,3 @@ def _head(representation: Representation, boundary: str, *, first: bool) -> byte
     if representation.location is not None:
         headers.append(("Content-Location", representation.location))
     return part_head(boundary, headers, first=first)
-
-
-def _length(only: Representation, boundary: str) -> int | None:
-    if only.length is None:
-        return None
-    return len(_head(only, boundary, first=True)) + only.length + len(closing(boundary))
