@@ -35,6 +35,8 @@ class Notes:
     backend: str = ""
     failure: str = ""
     """A GatewayError's category, or what else ended the request early."""
+    upstream_status: int | None = None
+    """What the archive answered, where that is why the request failed."""
     response: web.StreamResponse | None = None
     """The answer whose headers have been made, if any have."""
 

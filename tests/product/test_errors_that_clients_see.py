@@ -356,3 +356,12 @@ async def test_one_archive_that_is_down_takes_nothing_from_another() -> None:
             for _, writer in lost:
                 writer.close()
             await ill.wait_for(lambda pacs: pacs.active == 0)
+
+
+async def test_the_log_says_what_the_archive_answered() -> None:
+    async with Pacs() as pacs, gateway_before(pacs.base) as gateway:
+        pacs.on("GET", f"{ROOT}{STUDY_PATH}/metadata", Reply(500, body=b"secret"))
+        async with gateway.get(f"{STUDY_PATH}/metadata") as response:
+            assert response.status == 502
+        (line,) = await gateway.log.requests()
+    assert (line["failure"], line["upstream_status"]) == ("backend_failed", 500)

@@ -51,6 +51,8 @@ def _finish(request: web.Request, notes: Notes, status: int) -> None:
     }
     if notes.failure:
         fields["failure"] = notes.failure
+    if notes.upstream_status is not None:
+        fields["upstream_status"] = notes.upstream_status
     request.app[LOG].write(_level(request, notes, status), "request", fields)
 
 

@@ -6,6 +6,7 @@ import logging
 from aiohttp import web
 from aiohttp.typedefs import Handler
 
+from gateway.errors import BackendError
 from gateway.web.abort import abort_connection, has_left
 from gateway.web.middleware.delivery import deliver
 from gateway.web.problems import problem_of, problem_response
@@ -37,6 +38,8 @@ async def _answered(request: web.Request, handler: Handler) -> web.StreamRespons
 async def _answer(request: web.Request, notes: Notes, error: Exception) -> web.StreamResponse:
     problem = problem_of(error)
     notes.failure = problem.category
+    if isinstance(error, BackendError):
+        notes.upstream_status = error.upstream_status
     if problem.category == "internal":
         # Without the exception's text, which can quote a dataset; see telemetry.logging.
         _log.error("Request %s failed", notes.request_id, exc_info=error)
