@@ -21,8 +21,8 @@ _CACHED_LENGTH = 1024
 _CACHED = 1024
 
 # A value ends at the separator that is outside of quotes; an open quote runs to the end.
-_MEMBER = re.compile(r'(?:[^",]|"(?:[^"\\]|\\.)*+"?)++')
-_SECTION = re.compile(r'(?:[^";]|"(?:[^"\\]|\\.)*+"?)++')
+_MEMBER = re.compile(r'(?:[^",]++|"(?:[^"\\]|\\.)*+"?)++')
+_SECTION = re.compile(r'(?:[^";]++|"(?:[^"\\]|\\.)*+"?)++')
 _QUOTED = re.compile(r'"((?:[^"\\]|\\.)*+)"')
 _ESCAPE = re.compile(r"\\(.)")
 _TOKEN = re.compile(r"[!#$%&'*+.^_`|~0-9A-Za-z-]+")

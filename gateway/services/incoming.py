@@ -12,7 +12,8 @@ from gateway.access.policy import AccessRequest, Policy
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart import BodyPart, MultipartError
 from gateway.dicom.operations import Operation
-from gateway.dicom.part10 import Header, Part10Error, read_header
+from gateway.dicom.part10.data_elements import Part10Error
+from gateway.dicom.part10.header import Header, read_header
 from gateway.dicom.resources import Resource
 from gateway.dicom.store_report import (
     CANNOT_UNDERSTAND,

@@ -9,7 +9,7 @@ from pydicom.charset import default_encoding, python_encoding
 from pydicom.dataelem import RawDataElement, empty_value_for_VR
 from pydicom.tag import BaseTag
 
-from gateway.dicom.data_elements import (
+from gateway.dicom.part10.data_elements import (
     FLOAT_PIXEL_DATA,
     SERIES_INSTANCE_UID,
     SPECIFIC_CHARACTER_SET,
@@ -18,8 +18,8 @@ from gateway.dicom.data_elements import (
     Encoding,
     Part10Error,
 )
-from gateway.dicom.dataset_scanner import DatasetScanner, Kind, Reading
-from gateway.dicom.implicit_vr import implicit_vr
+from gateway.dicom.part10.dataset_scanner import DatasetScanner, Kind, Reading
+from gateway.dicom.part10.implicit_vr import implicit_vr
 
 MAX_VALUE = 64 * 1024
 """Bytes of a value, or of a whole sequence; a larger one is left out of a header's dataset."""

@@ -14,8 +14,8 @@ from array import array
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 
-from gateway.dicom.byte_streams import Lookahead, Rest, inflated
-from gateway.dicom.data_elements import (
+from gateway.dicom.part10.byte_streams import Lookahead, Rest, inflated
+from gateway.dicom.part10.data_elements import (
     ITEM,
     ITEM_END,
     PIXEL_DATA,
@@ -30,11 +30,11 @@ from gateway.dicom.data_elements import (
     write_delimiter,
     write_head,
 )
-from gateway.dicom.dataset_scanner import DatasetScanner, Kind, Reading
-from gateway.dicom.file_meta import FileMeta, new_file_meta
-from gateway.dicom.header_scan import HeaderScan
-from gateway.dicom.implicit_vr import implicit_vr, swapped_bytes
-from gateway.dicom.part10 import read_meta, scan_header
+from gateway.dicom.part10.dataset_scanner import DatasetScanner, Kind, Reading
+from gateway.dicom.part10.file_meta import FileMeta, new_file_meta
+from gateway.dicom.part10.header import read_meta, scan_header
+from gateway.dicom.part10.header_scan import HeaderScan
+from gateway.dicom.part10.implicit_vr import implicit_vr, swapped_bytes
 from gateway.dicom.streams import close_source
 from gateway.dicom.transfer_syntaxes import EXPLICIT_LITTLE_ENDIAN, known
 from gateway.dicom.transfer_syntaxes import Kind as SyntaxKind

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import NamedTuple
 
-from gateway.dicom.data_elements import (
+from gateway.dicom.part10.data_elements import (
     EXPLICIT_LITTLE,
     TRANSFER_SYNTAX_UID,
     Element,

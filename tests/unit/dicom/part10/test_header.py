@@ -16,14 +16,10 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
-from gateway.dicom.dataset_scanner import MAX_DEPTH
-from gateway.dicom.part10 import (
-    Header,
-    Part10Error,
-    missing_preamble,
-    read_header,
-    stored_transfer_syntax,
-)
+from gateway.dicom.part10.data_elements import Part10Error
+from gateway.dicom.part10.dataset_scanner import MAX_DEPTH
+from gateway.dicom.part10.file_meta import missing_preamble, stored_transfer_syntax
+from gateway.dicom.part10.header import Header, read_header
 from tests.fakes.part10_files import (
     SEQUENCE_END,
     UNDEFINED,

@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dicom.byte_streams import Lookahead, inflated
-from gateway.dicom.data_elements import Part10Error
+from gateway.dicom.part10.byte_streams import Lookahead, inflated
+from gateway.dicom.part10.data_elements import Part10Error
 from tests.fakes.part10_files import Chunks, joined
 
 

@@ -2,8 +2,8 @@
 
 import pytest
 
-from gateway.dicom.data_elements import Element, Encoding, Part10Error
-from gateway.dicom.dataset_scanner import DatasetScanner, Kind, Reading
+from gateway.dicom.part10.data_elements import Element, Encoding, Part10Error
+from gateway.dicom.part10.dataset_scanner import DatasetScanner, Kind, Reading
 from tests.fakes.part10_files import SEQUENCE_END, UNDEFINED, explicit, implicit, item
 
 EXPLICIT = Encoding()

@@ -3,8 +3,15 @@
 import pytest
 from pydicom._dicom_dict import DicomDictionary
 
-from gateway.dicom.data_elements import LONG_VRS, Element, Encoding, is_vr, read_head, write_head
-from gateway.dicom.implicit_vr import implicit_vr, swapped_bytes
+from gateway.dicom.part10.data_elements import (
+    LONG_VRS,
+    Element,
+    Encoding,
+    is_vr,
+    read_head,
+    write_head,
+)
+from gateway.dicom.part10.implicit_vr import implicit_vr, swapped_bytes
 
 AMBIGUOUS = {
     "US or SS": (b"US", b"SS"),

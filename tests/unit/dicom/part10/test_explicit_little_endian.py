@@ -18,8 +18,9 @@ from pydicom.uid import (
     JPEGBaseline8Bit,
 )
 
-from gateway.dicom.explicit_little_endian import explicit_little_endian
-from gateway.dicom.part10 import Part10Error, stored_transfer_syntax
+from gateway.dicom.part10.data_elements import Part10Error
+from gateway.dicom.part10.explicit_little_endian import explicit_little_endian
+from gateway.dicom.part10.file_meta import stored_transfer_syntax
 from gateway.dicom.transfer_syntaxes import Kind, known
 from tests.fakes.part10_files import (
     SEQUENCE_END,

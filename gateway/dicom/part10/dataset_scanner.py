@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from enum import Enum, auto
 from typing import Protocol
 
-from gateway.dicom.data_elements import (
+from gateway.dicom.part10.data_elements import (
     ITEM,
     ITEM_END,
     PIXEL_DATA,

@@ -7,31 +7,15 @@ from dataclasses import dataclass
 
 import pydicom
 
-from gateway.dicom.byte_streams import Lookahead, Rest, inflated
-from gateway.dicom.data_elements import (
+from gateway.dicom.part10.byte_streams import Lookahead, Rest, inflated
+from gateway.dicom.part10.data_elements import (
     SERIES_INSTANCE_UID,
     SOP_CLASS_UID,
     SOP_INSTANCE_UID,
     STUDY_INSTANCE_UID,
-    Part10Error,
 )
-from gateway.dicom.file_meta import (
-    FileMeta,
-    missing_preamble,
-    read_file_meta,
-    stored_transfer_syntax,
-)
-from gateway.dicom.header_scan import HeaderScan
-
-__all__ = [
-    "Header",
-    "Part10Error",
-    "missing_preamble",
-    "read_header",
-    "read_meta",
-    "scan_header",
-    "stored_transfer_syntax",
-]
+from gateway.dicom.part10.file_meta import FileMeta, read_file_meta
+from gateway.dicom.part10.header_scan import HeaderScan
 
 _INLINE = 256 * 1024
 """Bytes of a header that are read on the event loop; what comes behind them is in a thread."""

@@ -7,8 +7,8 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
 )
 
-from gateway.dicom.data_elements import Encoding, Part10Error
-from gateway.dicom.file_meta import MAX_LENGTH, read_file_meta
+from gateway.dicom.part10.data_elements import Encoding, Part10Error
+from gateway.dicom.part10.file_meta import MAX_LENGTH, read_file_meta
 from tests.fakes.part10_files import explicit, file_of, identified, written
 
 DATASET = explicit(0x00080016, b"UI", b"1.2\0")

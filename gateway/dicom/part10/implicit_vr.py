@@ -4,7 +4,7 @@ from functools import lru_cache
 
 from pydicom.datadict import dictionary_VR
 
-from gateway.dicom.data_elements import LONG_VRS
+from gateway.dicom.part10.data_elements import LONG_VRS
 
 _BY_SIGN = "US or SS"
 # In implicit little endian these are words, whatever explicit VR lets them be (PS3.5 A.1).

@@ -5,7 +5,7 @@ import zlib
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator
 
-from gateway.dicom.data_elements import Part10Error
+from gateway.dicom.part10.data_elements import Part10Error
 from gateway.dicom.streams import close_source
 
 _INFLATED = 256 * 1024
