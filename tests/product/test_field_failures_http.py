@@ -22,6 +22,7 @@ from tests.fakes.pacs_answers import (
     asked,
     behind_a_pacs,
     counts,
+    frames_reply,
     metadata,
     multipart_reply,
     parts_of,
@@ -245,7 +246,10 @@ def slow(path: str) -> Reply:
     if path.endswith("metadata"):
         begun = json.dumps([metadata(), metadata()]).encode()[:-1]
         return Reply(headers={"Content-Type": DICOM_JSON}, steps=[begun, stay()])
-    reply = multipart_reply(Part(dicom_file(1, pixels=1_000_000)))
+    if "/frames/" in path:
+        reply = frames_reply(bytes(1_000_000))
+    else:
+        reply = multipart_reply(Part(dicom_file(1, pixels=1_000_000)))
     return Reply(headers=reply.headers, steps=[reply.body[:900_000], stay()])
 
 
