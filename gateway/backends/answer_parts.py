@@ -9,7 +9,7 @@ from gateway.backends.base import Part
 from gateway.backends.transport import Answer
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart import BodyPart, MultipartError, boundary_of, read_parts
-from gateway.dicom.streams import alone
+from gateway.dicom.streams import alone, close_source
 from gateway.dicom.uids import is_uid
 from gateway.errors import StreamBroken
 
@@ -31,16 +31,22 @@ def parts_of(answer: Answer) -> AsyncGenerator[Part, None]:
     return _parts(answer, whole) if is_multipart(answer) else _single(answer, whole)
 
 
-async def exactly(count: int, parts: AsyncIterator[Part]) -> AsyncIterator[Part]:
-    """The parts, of which there must be `count`: StreamBroken for one too few or too many."""
-    for number in range(1, count + 1):
-        part = await anext(parts, None)
-        if part is None:
-            raise _broken("The archive sent too few parts.")
-        if number == count:
-            too_many = _broken("The archive sent more parts than were asked for.")
-            part = replace(part, chunks=alone(part.chunks, parts, too_many))
-        yield part
+async def exactly(count: int, parts: AsyncIterator[Part]) -> AsyncGenerator[Part, None]:
+    """The parts, of which there must be `count`: StreamBroken for one too few or too many.
+
+    Closing this closes `parts`.
+    """
+    try:
+        for number in range(1, count + 1):
+            part = await anext(parts, None)
+            if part is None:
+                raise _broken("The archive sent too few parts.")
+            if number == count:
+                too_many = _broken("The archive sent more parts than were asked for.")
+                part = replace(part, chunks=alone(part.chunks, parts, too_many))
+            yield part
+    finally:
+        await close_source(parts)
 
 
 async def to_the_end(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:

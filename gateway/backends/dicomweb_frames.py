@@ -80,7 +80,8 @@ class DicomWebFrames:
                     continue
                 habits.took(_LIST if len(run) > 1 else _ONE, refused)
                 refused = []
-                async for part in exactly(len(run), _located(run, parts_of(answer))):
+                given = exactly(len(run), _located(run, parts_of(answer)))
+                async for part in await stack.enter_async_context(aclosing(given)):
                     yield part
 
     async def _opened(
