@@ -6,7 +6,7 @@ from typing import Protocol
 from gateway.access.principal import Principal
 from gateway.dicom.operations import Operation
 from gateway.dicom.resources import Resource
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 
 
 @dataclass(frozen=True, slots=True)

@@ -15,7 +15,7 @@ from gateway.dicom.media_types import MediaType
 from gateway.dicom.operations import Operation
 from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Dataset, Resource
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 from gateway.dicom.store_report import StoreReport
 
 

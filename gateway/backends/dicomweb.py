@@ -22,7 +22,7 @@ from gateway.backends.transport import Transport
 from gateway.dicom.operations import Operation
 from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Dataset, Resource
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 from gateway.dicom.store_report import StoreReport
 from gateway.telemetry.metrics import Metrics
 

@@ -21,7 +21,7 @@ from gateway.backends.transport import Answer, Patience, Transport
 from gateway.dicom.dicom_json import parse_json
 from gateway.dicom.json_stream import JsonArraySplitter
 from gateway.dicom.resources import Dataset
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 from gateway.errors import BackendError, BackendNotFound, BackendRefused, StreamBroken
 
 _ACCEPTS = ("application/dicom+json", "application/json")

@@ -8,12 +8,12 @@ that match only those.
 from collections.abc import Iterable
 from dataclasses import replace
 
-from gateway.dicom.date_spans import DATE_VRS
-from gateway.dicom.key_values import EMPTY
-from gateway.dicom.matching import RowMatcher
 from gateway.dicom.resources import Dataset
-from gateway.dicom.search_query import MatchKey, SearchQuery
-from gateway.dicom.wildcards import WILDCARD_VRS
+from gateway.dicom.search.date_spans import DATE_VRS
+from gateway.dicom.search.key_values import EMPTY
+from gateway.dicom.search.matching import RowMatcher
+from gateway.dicom.search.query import MatchKey, SearchQuery
+from gateway.dicom.search.wildcards import WILDCARD_VRS
 from gateway.net.urls import is_plain
 
 

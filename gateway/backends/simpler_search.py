@@ -4,11 +4,11 @@ server does not support it should ignore; many refuse it instead)."""
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass, replace
 
-from gateway.dicom.date_spans import DATE_VRS
 from gateway.dicom.resources import Level
-from gateway.dicom.search_attributes import REQUIRED_KEYS
-from gateway.dicom.search_query import INCLUDE_FIELD, MatchKey, SearchQuery
-from gateway.dicom.wildcards import WILDCARD_VRS, has_wildcard
+from gateway.dicom.search.attributes import REQUIRED_KEYS
+from gateway.dicom.search.date_spans import DATE_VRS
+from gateway.dicom.search.query import INCLUDE_FIELD, MatchKey, SearchQuery
+from gateway.dicom.search.wildcards import WILDCARD_VRS, has_wildcard
 
 INCLUDE_ALL_REFUSED = "includefield=all"
 FUZZY_REFUSED = "fuzzymatching"

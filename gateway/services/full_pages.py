@@ -9,7 +9,7 @@ from collections import OrderedDict
 from collections.abc import Callable
 from datetime import timedelta
 
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 
 _LIFETIME = timedelta(seconds=5)
 _CAPACITY = 256

@@ -7,7 +7,7 @@ from gateway.dicom.attribute_path import walk_attributes
 from gateway.dicom.dicom_json import honest
 from gateway.dicom.links import Links
 from gateway.dicom.resources import Attribute, Dataset, Level, Resource
-from gateway.dicom.search_attributes import UID_TAGS
+from gateway.dicom.search.attributes import UID_TAGS
 from gateway.dicom.store_report import RETRIEVE_URL
 from gateway.errors import StreamBroken
 

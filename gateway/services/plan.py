@@ -4,7 +4,7 @@ from gateway.access.policy import AccessRequest, Policy
 from gateway.backends.base import Backend
 from gateway.dicom.operations import Operation
 from gateway.dicom.resources import Resource
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 from gateway.services.call import Call
 from gateway.services.locate import Locate
 from gateway.services.routing import Routing

@@ -4,10 +4,10 @@ import logging
 from dataclasses import dataclass, replace
 
 from gateway.backends.base import Backend, CallContext
-from gateway.dicom.key_values import EMPTY
 from gateway.dicom.resources import Dataset, Level
-from gateway.dicom.search_attributes import MODALITIES_IN_STUDY, unreturned_keys
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.attributes import MODALITIES_IN_STUDY, unreturned_keys
+from gateway.dicom.search.key_values import EMPTY
+from gateway.dicom.search.query import SearchQuery
 from gateway.services.call import Call
 from gateway.services.plan import Planner
 from gateway.services.search_manners import SearchManners

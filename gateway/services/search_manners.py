@@ -2,7 +2,7 @@
 
 from collections.abc import Collection
 
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 from gateway.services.full_pages import FullPages
 from gateway.services.page_lengths import PageLengths
 

@@ -3,7 +3,7 @@
 from dataclasses import dataclass, replace
 
 from gateway.backends.base import Backend, CallContext
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 from gateway.services.outgoing import uid_of
 from gateway.services.search_manners import SearchManners
 from gateway.services.search_walk import SearchWalk

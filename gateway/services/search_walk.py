@@ -5,10 +5,10 @@ from dataclasses import replace
 
 from gateway.backends.base import Backend, CallContext, SearchPage
 from gateway.dicom.dicom_json import honest
-from gateway.dicom.matching import RowMatcher
 from gateway.dicom.resources import Dataset, Level
-from gateway.dicom.search_attributes import unique_values
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.attributes import unique_values
+from gateway.dicom.search.matching import RowMatcher
+from gateway.dicom.search.query import SearchQuery
 from gateway.services.outgoing import uid_of
 from gateway.services.page_lengths import PageLengths
 

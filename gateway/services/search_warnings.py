@@ -2,8 +2,8 @@
 
 from collections.abc import Collection, Iterable, Iterator
 
-from gateway.dicom.matching import undecided
-from gateway.dicom.search_query import INCLUDE_FIELD, SearchQuery
+from gateway.dicom.search.matching import undecided
+from gateway.dicom.search.query import INCLUDE_FIELD, SearchQuery
 from gateway.services.search_walk import SearchWalk
 
 _MOST_NAMES = 20

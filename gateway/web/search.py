@@ -9,7 +9,7 @@ from gateway.dicom.dicom_json import dump_json
 from gateway.dicom.links import Links
 from gateway.dicom.negotiation import acceptable_metadata
 from gateway.dicom.resources import Dataset, Level
-from gateway.dicom.search_query import SearchQuery, parse_search
+from gateway.dicom.search.query import SearchQuery, parse_search
 from gateway.services.outgoing import with_retrieve_url
 from gateway.web.parsing import accept_of, call_of, parameters_of, scope_uids_of
 from gateway.web.scope import runtime_of

@@ -16,7 +16,7 @@ from gateway.backends.base import (
 from gateway.dicom.operations import Operation
 from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Dataset, Resource
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 from gateway.dicom.store_report import StoredInstance, StoreReport
 
 READ = frozenset({Operation.SEARCH, Operation.RETRIEVE, Operation.STORE})

@@ -8,7 +8,7 @@ from gateway.access.policy import AllowAll
 from gateway.access.principal import ANONYMOUS
 from gateway.backends.base import Backend, CallContext, SearchPage
 from gateway.dicom.resources import Dataset, Level
-from gateway.dicom.search_query import MatchKey, SearchQuery, parse_search
+from gateway.dicom.search.query import MatchKey, SearchQuery, parse_search
 from gateway.services.locate import Locate
 from gateway.services.plan import Planner
 from gateway.services.routing import Routing

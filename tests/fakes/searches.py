@@ -6,7 +6,7 @@ from gateway.backends.base import SearchPage
 from gateway.backends.capabilities import Learned
 from gateway.backends.dicomweb_search import search
 from gateway.dicom.resources import Dataset, Level
-from gateway.dicom.search_query import SearchQuery, parse_search
+from gateway.dicom.search.query import SearchQuery, parse_search
 from tests.fakes.pacs import Pacs
 from tests.fakes.transports import ANYBODY, Bounds, wired
 

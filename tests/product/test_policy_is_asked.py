@@ -16,7 +16,7 @@ from gateway.app import open_runtime
 from gateway.config.model import Config
 from gateway.dicom.operations import Operation
 from gateway.dicom.resources import Resource
-from gateway.dicom.search_query import SearchQuery, match_key
+from gateway.dicom.search.query import SearchQuery, match_key
 from gateway.errors import forbidden
 from gateway.serving.listener import bind
 from gateway.serving.server import serving

@@ -1,7 +1,7 @@
 """The short memory of pages that were full."""
 
 from gateway.dicom.resources import Level
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 from gateway.services.full_pages import FullPages
 
 

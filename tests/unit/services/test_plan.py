@@ -6,7 +6,7 @@ from gateway.access.policy import AccessRequest
 from gateway.access.principal import Principal
 from gateway.dicom.operations import Operation
 from gateway.dicom.resources import Level, Resource
-from gateway.dicom.search_query import SearchQuery
+from gateway.dicom.search.query import SearchQuery
 from gateway.errors import GatewayError, forbidden
 from tests.fakes.backend import MemoryBackend
 from tests.fakes.calls import call, planner

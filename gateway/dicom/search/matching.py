@@ -11,12 +11,12 @@ from itertools import product
 from types import MappingProxyType
 from typing import Any
 
-from gateway.dicom.date_spans import DATE_VRS, Span, range_span, value_span
 from gateway.dicom.dictionary import UNKNOWN_VR
-from gateway.dicom.key_values import EMPTY, EMPTY_VRS
 from gateway.dicom.resources import Attribute, Dataset
-from gateway.dicom.search_query import MatchKey, SearchQuery
-from gateway.dicom.value_matching import Predicate, predicate
+from gateway.dicom.search.date_spans import DATE_VRS, Span, range_span, value_span
+from gateway.dicom.search.key_values import EMPTY, EMPTY_VRS
+from gateway.dicom.search.query import MatchKey, SearchQuery
+from gateway.dicom.search.value_matching import Predicate, predicate
 
 _CHARACTER_SET, _TIMEZONE = "00080005", "00080201"
 _DATE_OF_TIME: Mapping[str, str] = MappingProxyType(

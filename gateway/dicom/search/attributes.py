@@ -5,7 +5,7 @@ from types import MappingProxyType
 
 from gateway.dicom.dictionary import attribute_name
 from gateway.dicom.resources import Level
-from gateway.dicom.search_query import MatchKey, SearchQuery
+from gateway.dicom.search.query import MatchKey, SearchQuery
 
 UID_TAGS: Mapping[Level, str] = MappingProxyType(
     {Level.STUDY: "0020000D", Level.SERIES: "0020000E", Level.INSTANCE: "00080018"}

@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dicom.wildcards import has_wildcard, wildcard
+from gateway.dicom.search.wildcards import has_wildcard, wildcard
 
 
 def _matches(pattern: str, text: str) -> bool:

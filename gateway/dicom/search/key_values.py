@@ -2,10 +2,10 @@
 
 import re
 
-from gateway.dicom.date_spans import DATE_VRS, range_span
 from gateway.dicom.dictionary import AttributeName
+from gateway.dicom.search.date_spans import DATE_VRS, range_span
+from gateway.dicom.search.wildcards import has_wildcard
 from gateway.dicom.uids import identifies
-from gateway.dicom.wildcards import has_wildcard
 from gateway.errors import bad_request
 
 _ANYTHING = frozenset({"", "*"})

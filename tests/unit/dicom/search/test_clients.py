@@ -5,7 +5,7 @@ from urllib.parse import parse_qsl
 import pytest
 
 from gateway.dicom.resources import Level
-from gateway.dicom.search_query import parse_search
+from gateway.dicom.search.query import parse_search
 
 OHIF_FIELDS = "00081030,00080060,00080090,00100030"
 

@@ -8,9 +8,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dicom.dictionary import attribute_name
-from gateway.dicom.matching import RowMatcher, row_matches, undecided
 from gateway.dicom.resources import Dataset, Level
-from gateway.dicom.search_query import SearchQuery, parse_search
+from gateway.dicom.search.matching import RowMatcher, row_matches, undecided
+from gateway.dicom.search.query import SearchQuery, parse_search
 
 
 def _query(text: str) -> SearchQuery:

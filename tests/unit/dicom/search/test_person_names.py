@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from gateway.dicom.person_names import name_predicate
+from gateway.dicom.search.person_names import name_predicate
 
 YAMADA = {
     "Alphabetic": "Yamada^Tarou",

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dicom.date_spans import range_span, value_span
+from gateway.dicom.search.date_spans import range_span, value_span
 
 
 def _meets(vr: str, asked: str, value: str) -> bool:

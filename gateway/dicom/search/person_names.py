@@ -10,7 +10,7 @@ from collections.abc import Callable
 from typing import Any
 
 from gateway.dicom.json_values import PERSON_NAME_GROUPS
-from gateway.dicom.wildcards import wildcard
+from gateway.dicom.search.wildcards import wildcard
 
 _PADDING = re.compile(r"[\s^]+$|\s+(?=\^)|(?<=\^)\s+")
 

@@ -1,6 +1,6 @@
 """Whether one value of a row matches one value of a key, by VR (PS3.4 C.2.2.2).
 
-Wherever archives differ, the answer is yes: see `gateway.dicom.matching`.
+Wherever archives differ, the answer is yes: see `gateway.dicom.search.matching`.
 """
 
 import math
@@ -9,9 +9,9 @@ from collections.abc import Callable, Mapping
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from gateway.dicom.date_spans import range_span, value_span
-from gateway.dicom.person_names import name_predicate
-from gateway.dicom.wildcards import has_wildcard, wildcard
+from gateway.dicom.search.date_spans import range_span, value_span
+from gateway.dicom.search.person_names import name_predicate
+from gateway.dicom.search.wildcards import has_wildcard, wildcard
 
 Predicate: TypeAlias = Callable[[Any], bool]
 """Says of a row's value, as the DICOM JSON Model has it, whether it matches."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dicom.resources import Level
-from gateway.dicom.search_query import MAX_KEYS, MatchKey, SearchQuery, match_key, parse_search
+from gateway.dicom.search.query import MAX_KEYS, MatchKey, SearchQuery, match_key, parse_search
 from gateway.errors import GatewayError
 
 

@@ -7,8 +7,8 @@ from types import MappingProxyType
 from typing import Any
 
 from gateway.dicom.dictionary import attribute_name
-from gateway.dicom.key_values import LIST_VRS, parse_values, takes_multiple
 from gateway.dicom.resources import Level
+from gateway.dicom.search.key_values import LIST_VRS, parse_values, takes_multiple
 from gateway.errors import bad_request
 
 INCLUDE_FIELD = "includefield"
