@@ -8,7 +8,8 @@ from functools import lru_cache
 from gateway.backends.base import Part
 from gateway.backends.transport import Answer
 from gateway.dicom.media_types import MediaType
-from gateway.dicom.multipart import BodyPart, MultipartError, boundary_of, read_parts
+from gateway.dicom.multipart import BodyPart, boundary_of, read_parts
+from gateway.dicom.multipart_parser import MultipartError
 from gateway.dicom.streams import alone, close_source
 from gateway.dicom.uids import is_uid
 from gateway.errors import StreamBroken

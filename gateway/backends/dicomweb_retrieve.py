@@ -14,8 +14,8 @@ from gateway.backends.base import CallContext, Part
 from gateway.backends.bulkdata_location import is_below
 from gateway.backends.capabilities import Learned
 from gateway.backends.transport import Answer, Transport
-from gateway.dicom.dicom_json import parse_json
 from gateway.dicom.json_stream import JsonArraySplitter
+from gateway.dicom.lenient_json import parse_json
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Dataset, Level, Resource

@@ -18,8 +18,8 @@ from gateway.backends.simpler_search import (
     Simpler,
 )
 from gateway.backends.transport import Answer, Patience, Transport
-from gateway.dicom.dicom_json import parse_json
 from gateway.dicom.json_stream import JsonArraySplitter
+from gateway.dicom.lenient_json import parse_json
 from gateway.dicom.resources import Dataset
 from gateway.dicom.search.query import SearchQuery
 from gateway.errors import BackendError, BackendNotFound, BackendRefused, StreamBroken
@@ -80,6 +80,8 @@ async def _search(
         asked, without = simpler.query, without | simpler.without
     if asked.include_all:
         learned.includefield_all = True
+    if asked is query:
+        return page
     rows = page.rows[query.offset - asked.offset :]
     return replace(page, rows=rows, unsupported=page.unsupported | without)
 

@@ -12,8 +12,8 @@ from typing import Any
 from gateway.backends.base import CallContext, Instance
 from gateway.backends.status_map import refused
 from gateway.backends.transport import Answer, Transport
-from gateway.dicom.dicom_json import parse_json
 from gateway.dicom.dicom_xml import from_xml
+from gateway.dicom.lenient_json import parse_json
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart import body_length, closing, part_head
 from gateway.dicom.store_report import (

@@ -9,8 +9,6 @@ from typing import Protocol
 from gateway.backends.base import CallContext
 from gateway.net.request_body import Body
 
-__all__ = ["Answer", "Body", "Patience", "Transport"]
-
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 
 

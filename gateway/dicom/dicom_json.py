@@ -11,10 +11,7 @@ from pydicom.datadict import dictionary_VR, tag_for_keyword
 
 from gateway.dicom.json_values import NOT_SPLIT, VALUE_OF_VR
 from gateway.dicom.json_values import tag as tag_of
-from gateway.dicom.lenient_json import parse_json
 from gateway.dicom.resources import Attribute, Dataset
-
-__all__ = ["dump_json", "honest", "parse_json"]
 
 MAX_DEPTH = 32
 """Datasets within datasets; a sequence that lies deeper is left out."""

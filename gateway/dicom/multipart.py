@@ -14,23 +14,11 @@ from dataclasses import dataclass
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart_parser import (
     Event,
-    MultipartError,
     MultipartParser,
     PartBegin,
     PartData,
 )
 from gateway.dicom.streams import close_source
-
-__all__ = [
-    "BodyPart",
-    "MultipartError",
-    "MultipartParser",
-    "body_length",
-    "boundary_of",
-    "closing",
-    "part_head",
-    "read_parts",
-]
 
 _MAX_HEAD = 999
 _MAX_EPILOGUE = 64 * 1024

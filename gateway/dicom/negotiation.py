@@ -9,20 +9,7 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from gateway.dicom.acceptable import (
-    DICOM,
-    OCTETS,
-    Acceptable,
-    acceptable_bulkdata,
-    acceptable_frames,
-    acceptable_instances,
-    acceptable_metadata,
-    acceptable_rendered,
-    acceptable_store,
-    covers,
-    same_type,
-    wants_bulkdata,
-)
+from gateway.dicom.acceptable import DICOM, OCTETS, Acceptable, covers, same_type
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.transfer_syntaxes import (
     DEFAULT_OF_MEDIA_TYPE,
@@ -31,21 +18,6 @@ from gateway.dicom.transfer_syntaxes import (
     TransferSyntax,
     known,
 )
-
-__all__ = [
-    "Acceptable",
-    "Action",
-    "Choice",
-    "acceptable_bulkdata",
-    "acceptable_frames",
-    "acceptable_instances",
-    "acceptable_metadata",
-    "acceptable_rendered",
-    "acceptable_store",
-    "choose",
-    "choose_bulkdata",
-    "wants_bulkdata",
-]
 
 
 class Action(StrEnum):

@@ -5,21 +5,6 @@ from dataclasses import dataclass
 from enum import StrEnum
 from types import MappingProxyType
 
-from gateway.dicom.codestreams import sniff
-
-__all__ = [
-    "DEFAULT_OF_MEDIA_TYPE",
-    "DEFLATED",
-    "EXPLICIT_BIG_ENDIAN",
-    "EXPLICIT_LITTLE_ENDIAN",
-    "IMPLICIT_LITTLE_ENDIAN",
-    "TRANSFER_SYNTAXES",
-    "Kind",
-    "TransferSyntax",
-    "known",
-    "sniff",
-]
-
 IMPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2"
 EXPLICIT_LITTLE_ENDIAN = "1.2.840.10008.1.2.1"
 EXPLICIT_BIG_ENDIAN = "1.2.840.10008.1.2.2"

@@ -6,10 +6,11 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 from gateway.backends.base import Backend, CallContext, Part
+from gateway.dicom.acceptable import Acceptable
 from gateway.dicom.attribute_path import find_attribute, walk_attributes
 from gateway.dicom.dicom_json import honest
 from gateway.dicom.media_types import MediaType
-from gateway.dicom.negotiation import Acceptable, Choice, choose_bulkdata
+from gateway.dicom.negotiation import Choice, choose_bulkdata
 from gateway.dicom.resources import Attribute, Dataset, Resource
 from gateway.dicom.streams import once
 from gateway.errors import not_found

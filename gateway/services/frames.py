@@ -5,14 +5,15 @@ from contextlib import asynccontextmanager
 from dataclasses import replace
 
 from gateway.backends.base import Part
+from gateway.dicom.acceptable import Acceptable
+from gateway.dicom.codestreams import sniff
 from gateway.dicom.media_types import MediaType
-from gateway.dicom.negotiation import Acceptable, Choice, choose
+from gateway.dicom.negotiation import Choice, choose
 from gateway.dicom.resources import Resource
 from gateway.dicom.transfer_syntaxes import (
     DEFAULT_OF_MEDIA_TYPE,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
-    sniff,
 )
 from gateway.errors import StreamBroken
 from gateway.services.call import Call

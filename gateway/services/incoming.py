@@ -10,7 +10,8 @@ from datetime import timedelta
 
 from gateway.access.policy import AccessRequest, Policy
 from gateway.dicom.media_types import MediaType
-from gateway.dicom.multipart import BodyPart, MultipartError
+from gateway.dicom.multipart import BodyPart
+from gateway.dicom.multipart_parser import MultipartError
 from gateway.dicom.operations import Operation
 from gateway.dicom.part10.data_elements import Part10Error
 from gateway.dicom.part10.header import Header, read_header

@@ -5,8 +5,9 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 
 from gateway.backends.base import Part
+from gateway.dicom.acceptable import Acceptable
 from gateway.dicom.media_types import MediaType
-from gateway.dicom.negotiation import Acceptable, Action, Choice, choose
+from gateway.dicom.negotiation import Action, Choice, choose
 from gateway.dicom.part10.data_elements import Part10Error
 from gateway.dicom.part10.explicit_little_endian import explicit_little_endian
 from gateway.dicom.part10.file_meta import missing_preamble, stored_transfer_syntax

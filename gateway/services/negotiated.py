@@ -4,7 +4,8 @@ from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from dataclasses import replace
 
 from gateway.backends.base import Part
-from gateway.dicom.negotiation import Acceptable, Choice
+from gateway.dicom.acceptable import Acceptable
+from gateway.dicom.negotiation import Choice
 from gateway.dicom.streams import alone, once, prepended
 from gateway.errors import StreamBroken, not_acceptable, not_found
 from gateway.services.representation import Representation, Retrieved

@@ -10,9 +10,10 @@ from itertools import pairwise
 from struct import iter_unpack
 
 from gateway.backends.base import Part
+from gateway.dicom.codestreams import sniff
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.streams import once
-from gateway.dicom.transfer_syntaxes import known, sniff
+from gateway.dicom.transfer_syntaxes import known
 from gateway.errors import StreamBroken
 from gateway.services.representation import first_bytes
 

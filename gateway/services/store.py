@@ -9,7 +9,8 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 
 from gateway.access.policy import Policy
-from gateway.dicom.multipart import BodyPart, MultipartError
+from gateway.dicom.multipart import BodyPart
+from gateway.dicom.multipart_parser import MultipartError
 from gateway.dicom.store_report import CANNOT_UNDERSTAND, FailedInstance, StoreReport
 from gateway.errors import GatewayError, bad_request
 from gateway.services.call import Call

@@ -2,8 +2,7 @@
 
 from aiohttp import web
 
-from gateway.dicom.attribute_path import parse_attribute_path
-from gateway.dicom.negotiation import (
+from gateway.dicom.acceptable import (
     acceptable_bulkdata,
     acceptable_frames,
     acceptable_instances,
@@ -11,6 +10,7 @@ from gateway.dicom.negotiation import (
     acceptable_rendered,
     wants_bulkdata,
 )
+from gateway.dicom.attribute_path import parse_attribute_path
 from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Level, Resource
 from gateway.services.call import Call

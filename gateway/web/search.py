@@ -5,9 +5,9 @@ from collections.abc import Iterable
 
 from aiohttp import web
 
+from gateway.dicom.acceptable import acceptable_metadata
 from gateway.dicom.dicom_json import dump_json
 from gateway.dicom.links import Links
-from gateway.dicom.negotiation import acceptable_metadata
 from gateway.dicom.resources import Dataset, Level
 from gateway.dicom.search.query import SearchQuery, parse_search
 from gateway.services.outgoing import with_retrieve_url

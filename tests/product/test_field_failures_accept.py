@@ -5,7 +5,7 @@ from collections.abc import Mapping
 import pytest
 from multidict import CIMultiDict
 
-from gateway.dicom.transfer_syntaxes import sniff
+from gateway.dicom.codestreams import sniff
 from tests.fakes.pacs import Answering, Pacs, Recorded, Reply
 from tests.fakes.pacs_answers import (
     DICOM_JSON,

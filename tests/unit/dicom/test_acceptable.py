@@ -4,8 +4,7 @@ from collections.abc import Callable
 
 import pytest
 
-from gateway.dicom.media_types import parse_accept
-from gateway.dicom.negotiation import (
+from gateway.dicom.acceptable import (
     Acceptable,
     acceptable_bulkdata,
     acceptable_frames,
@@ -15,6 +14,7 @@ from gateway.dicom.negotiation import (
     acceptable_store,
     wants_bulkdata,
 )
+from gateway.dicom.media_types import parse_accept
 from gateway.dicom.resources import Level
 from gateway.errors import GatewayError
 

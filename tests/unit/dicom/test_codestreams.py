@@ -12,7 +12,8 @@ from pydicom.encaps import generate_frames
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels.encoders.base import get_encoder
 
-from gateway.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, Kind, known, sniff
+from gateway.dicom.codestreams import sniff
+from gateway.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, Kind, known
 
 _BASE = "1.2.840.10008.1.2."
 _FIRST_BYTES = 2048

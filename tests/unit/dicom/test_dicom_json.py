@@ -15,8 +15,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom.errors import InvalidDicomError
 
-from gateway.dicom.dicom_json import MAX_DEPTH, dump_json, honest, parse_json
+from gateway.dicom.dicom_json import MAX_DEPTH, dump_json, honest
 from gateway.dicom.json_values import VALUE_OF_VR
+from gateway.dicom.lenient_json import parse_json
 
 _PRIVATE = "00091010"
 _UTF_8 = {"vr": "CS", "Value": ["ISO_IR 192"]}

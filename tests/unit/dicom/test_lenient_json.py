@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dicom.dicom_json import parse_json
+from gateway.dicom.lenient_json import parse_json
 
 
 @pytest.mark.parametrize("body", [b"", b" \r\n\t", b"null", b"\xef\xbb\xbf", b" null "])

@@ -8,13 +8,13 @@ import pytest
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart import (
     BodyPart,
-    MultipartError,
     body_length,
     boundary_of,
     closing,
     part_head,
     read_parts,
 )
+from gateway.dicom.multipart_parser import MultipartError
 
 BODY = b"--b\r\nContent-Type: a/b\r\n\r\none\r\n--b\r\nX: 1\r\n\r\ntwo\r\n--b\r\n\r\n\r\n--b--\r\n"
 

@@ -6,14 +6,15 @@ import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
 
-from gateway.dicom.multipart import (
+from gateway.dicom.multipart import body_length, closing, part_head
+from gateway.dicom.multipart_parser import (
+    Event,
     MultipartError,
     MultipartParser,
-    body_length,
-    closing,
-    part_head,
+    PartBegin,
+    PartData,
+    PartEnd,
 )
-from gateway.dicom.multipart_parser import Event, PartBegin, PartData, PartEnd
 
 Parts = list[tuple[dict[str, str], bytes]]
 

@@ -6,17 +6,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from gateway.dicom.media_types import MediaType, parse_accept
-from gateway.dicom.negotiation import (
+from gateway.dicom.acceptable import (
     Acceptable,
-    Action,
-    Choice,
     acceptable_bulkdata,
     acceptable_frames,
     acceptable_instances,
-    choose,
-    choose_bulkdata,
 )
+from gateway.dicom.media_types import MediaType, parse_accept
+from gateway.dicom.negotiation import Action, Choice, choose, choose_bulkdata
 from gateway.dicom.resources import Level
 from gateway.dicom.transfer_syntaxes import TRANSFER_SYNTAXES, Kind
 

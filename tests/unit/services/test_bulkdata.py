@@ -5,8 +5,8 @@ import base64
 import pytest
 
 from gateway.backends.base import Part
+from gateway.dicom.acceptable import acceptable_bulkdata
 from gateway.dicom.media_types import parse_accept
-from gateway.dicom.negotiation import acceptable_bulkdata
 from gateway.dicom.resources import Dataset, Resource
 from gateway.errors import GatewayError, StreamBroken
 from gateway.services.bulkdata import RetrieveBulkdata

@@ -4,8 +4,8 @@ import pytest
 from pydicom.uid import JPEG2000Lossless, JPEGLSLossless
 
 from gateway.backends.base import Part
+from gateway.dicom.acceptable import acceptable_frames
 from gateway.dicom.media_types import parse_accept
-from gateway.dicom.negotiation import acceptable_frames
 from gateway.dicom.resources import Resource
 from gateway.errors import GatewayError, StreamBroken
 from gateway.services.frames import RetrieveFrames

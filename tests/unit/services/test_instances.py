@@ -12,8 +12,8 @@ from pydicom.uid import (
     JPEGLSLossless,
 )
 
+from gateway.dicom.acceptable import acceptable_instances
 from gateway.dicom.media_types import parse_accept
-from gateway.dicom.negotiation import acceptable_instances
 from gateway.dicom.resources import Resource
 from gateway.errors import GatewayError, StreamBroken
 from gateway.services.instances import RetrieveInstances
