@@ -320,3 +320,60 @@ async def test_right_and_wrong_requests_are_told_apart_here(standing: Standing) 
     assert statuses == [200, 400, 200]
     assert len([each for each in asked(standing.pacs) if each.method == "POST"]) == 1
     await standing.is_well()
+
+
+async def on_one_connection(standing: Standing, wire: bytes) -> bytes:
+    """All that comes back until the connection is closed."""
+    reader, writer = await asyncio.open_connection("127.0.0.1", standing.gateway.port)
+    writer.write(wire)
+    try:
+        async with asyncio.timeout(ANSWERED_WITHIN):
+            return await reader.read()
+    finally:
+        writer.close()
+
+
+GET = f"GET {ROOT}%s HTTP/1.1\r\nHost: localhost\r\n%s\r\n"
+
+
+async def test_requests_that_come_at_once_are_answered_each_in_its_turn(
+    standing: Standing,
+) -> None:
+    paths = [f"/studies/1.2.{number}/series" for number in range(5)]
+    for number, path in enumerate(paths):
+        row = study_row(f"1.2.{number}", x0020000E={"vr": "UI", "Value": [f"9.{number}"]})
+        standing.pacs.on("GET", ROOT + path, Reply(json=[row]))
+    lines = [""] * 4 + ["Connection: close\r\n"]
+    wire = "".join(GET % (path, line) for path, line in zip(paths, lines, strict=True))
+
+    answer = await on_one_connection(standing, wire.encode())
+
+    assert answer.count(b"HTTP/1.1 200 OK") == 5
+    found = [answer.index(f'"9.{number}"'.encode()) for number in range(5)]
+    assert found == sorted(found)
+    await standing.is_well()
+
+
+@pytest.mark.parametrize(
+    "framing",
+    [
+        "Content-Length: 5\r\nTransfer-Encoding: chunked\r\n",
+        "Transfer-Encoding: chunked\r\nContent-Length: 5\r\n",
+        "Content-Length: 5\r\nContent-Length: 0\r\n",
+        "Transfer-Encoding: xchunked\r\n",
+        "Transfer-Encoding : chunked\r\n",
+        "Transfer-Encoding:\x0bchunked\r\n",
+    ],
+)
+async def test_no_request_hides_in_the_body_of_another(standing: Standing, framing: str) -> None:
+    hidden = GET % ("/studies?limit=7", "")
+    head = f"POST {ROOT}/studies HTTP/1.1\r\nHost: localhost\r\n{framing}"
+    wire = f"{head}Content-Type: application/dicom\r\n\r\n0\r\n\r\n{hidden}"
+
+    answer = await on_one_connection(standing, wire.encode("latin-1"))
+
+    # What is no HTTP/1.1 is answered as to an older client.
+    assert answer[8:].startswith(b" 400 ")
+    assert answer.count(b"HTTP/1.") == 1
+    assert "limit=7" not in [request.query for request in standing.pacs.requests]
+    await standing.is_well()

@@ -6,6 +6,7 @@ from typing import Any
 import pytest
 from pydantic import SecretStr
 
+from tests.fakes.dicom_files import bundled_files
 from tests.fakes.gateway import Gateway
 from tests.fakes.pacs import Pacs, Reply
 from tests.fakes.pacs_answers import (
@@ -290,3 +291,29 @@ async def test_the_parts_of_these_tests_are_what_they_should_be() -> None:
             async with gateway.get(path, headers={"Accept": accept}) as response:
                 found = [part.body for part in await parts_of(response)]
             assert found == [PIXELS[number - 1] for number in frames]
+
+
+async def test_ranges_hold_for_a_file_that_is_encoded_anew() -> None:
+    """Its length is not known before it is done, and its bytes are the same each time."""
+    (implicit,) = [path for path in bundled_files() if path.name == "MR_small_implicit.dcm"]
+    stored = implicit.read_bytes()
+    accept = {"Accept": "application/dicom"}
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("GET", ROOT + INSTANCE_PATH, multipart_reply(Part(stored)))
+        content_type, body = await whole(gateway, INSTANCE_PATH, accept["Accept"])
+        assert parameter(content_type, "transfer-syntax") == EXPLICIT_LE
+        assert body != stored
+        for header, (start, stop) in {
+            "bytes=0-131": (0, 132),
+            "bytes=1000-2999": (1000, 3000),
+            "bytes=-10": (len(body) - 10, len(body)),
+        }.items():
+            async with gateway.get(INSTANCE_PATH, headers=accept | {"Range": header}) as response:
+                assert response.status == 206
+                ends = f"bytes {start}-{stop - 1}/{len(body)}"
+                assert response.headers["Content-Range"] == ends
+                assert await response.read() == body[start:stop]
+        outside = {"Range": f"bytes={len(body)}-"}
+        async with gateway.get(INSTANCE_PATH, headers=accept | outside) as response:
+            assert response.status == 416
+            assert response.headers["Content-Range"] == f"bytes */{len(body)}"
