@@ -1,6 +1,7 @@
 """SearchForStudies, SearchForSeries, SearchForInstances (PS3.18 10.6): filter first, page after."""
 
 import logging
+from collections import defaultdict
 from dataclasses import dataclass, replace
 
 from gateway.backends.base import Backend, CallContext
@@ -34,7 +35,7 @@ class Search:
         self._planner = planner
         self._view = view
         self._max_results = max_results
-        self._manners: dict[tuple[str, Level], SearchManners] = {}
+        self._manners = defaultdict[tuple[str, Level], SearchManners](SearchManners)
 
     async def search(self, call: Call, query: SearchQuery) -> SearchResult:
         """The rows that the caller may see, without links."""
@@ -49,7 +50,7 @@ class Search:
         if query.limit is not None:
             limit = min(limit, query.limit)
             query = replace(query, limit=limit)
-        manners = self._manners.setdefault((backend.name, query.level), SearchManners())
+        manners = self._manners[backend.name, query.level]
         is_cut = manners.full_pages.is_cut(query)
         source = SearchSource(backend, context, manners, self._max_results + 1)
         walk = await _walked(source, query, limit + 1 if is_cut is None else limit)
@@ -73,7 +74,8 @@ class Search:
 
 async def _walked(source: SearchSource, query: SearchQuery, wanted: int) -> SearchWalk:
     """The walk that has the `wanted` rows from `query.offset` on, or all that there are."""
-    sent = replace(query, include=query.include + _needed_to_decide(query))
+    needed = _needed_to_decide(query)
+    sent = replace(query, include=query.include + needed) if needed else query
     walk = await source.walk(query, sent, wanted)
     without_empty = _without_empty_keys(sent)
     if not walk.returned and without_empty != sent:

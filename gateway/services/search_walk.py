@@ -82,7 +82,9 @@ class SearchWalk:
 
     async def _next_page(self, offset: int, wanted: int) -> int:
         limit = self._page_limit(wanted)
-        query = replace(self._sent, offset=offset, limit=limit)
+        query = self._sent
+        if (offset, limit) != (query.offset, query.limit):
+            query = replace(query, offset=offset, limit=limit)
         page = await self._backend.search(query, self._context)
         is_long = len(page.rows) > _ROWS_ON_THE_LOOP
         is_new = await asyncio.to_thread(self._take, page) if is_long else self._take(page)

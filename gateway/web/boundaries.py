@@ -5,18 +5,21 @@ answer of a study, series or instance; for one instance's frames and bulk data a
 that the body is the same each time and a range of it means something.
 """
 
-import hmac
 import secrets
+from hashlib import blake2b
 
-_DIGITS = 40
+_BYTES = 20
 
 
 def random_boundary() -> str:
     """A new one each time: 160 bits as hex digits, which are token characters."""
-    return secrets.token_hex(_DIGITS // 2)
+    return secrets.token_hex(_BYTES)
 
 
 def keyed_boundary(secret: bytes, representation: str) -> str:
     """The same for the same representation and secret, unpredictable without the secret."""
-    digest = hmac.digest(secret, b"multipart boundary\n" + representation.encode(), "sha256")
-    return digest.hex()[:_DIGITS]
+    # Of any length, while a key has 64 bytes at most. BLAKE2 is faster here than any HMAC.
+    key = blake2b(secret).digest()
+    return blake2b(
+        representation.encode(), key=key, digest_size=_BYTES, person=b"boundary"
+    ).hexdigest()
