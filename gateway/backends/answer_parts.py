@@ -7,14 +7,13 @@ from functools import lru_cache
 
 from gateway.backends.base import Part
 from gateway.backends.transport import Answer
-from gateway.dicom.media_types import MediaType
+from gateway.dicom.media_types import OCTETS, MediaType
 from gateway.dicom.multipart import BodyPart, boundary_of, read_parts
 from gateway.dicom.multipart_parser import MultipartError
 from gateway.dicom.streams import alone, close_source
 from gateway.dicom.uids import is_uid
 from gateway.errors import StreamBroken
 
-_OCTETS = "application/octet-stream"
 _SYNTAX = "transfer-syntax"
 _CACHED = 1024
 
@@ -96,7 +95,7 @@ async def _parts(answer: Answer, whole: MediaType) -> AsyncGenerator[Part, None]
 
 def _part(part: BodyPart, whole: MediaType) -> Part:
     said = part.headers.get("content-type")
-    own = _media_type(said) if said else MediaType(whole.get("type") or _OCTETS)
+    own = _media_type(said) if said else MediaType(whole.get("type") or OCTETS)
     length = part.headers.get("content-length", "")
     return Part(
         label(own, whole),
@@ -108,9 +107,9 @@ def _part(part: BodyPart, whole: MediaType) -> Part:
 
 def _media_type(text: str | None) -> MediaType:
     try:
-        return MediaType.parse(text or _OCTETS)
+        return MediaType.parse(text or OCTETS)
     except ValueError:
-        return MediaType(_OCTETS)
+        return MediaType(OCTETS)
 
 
 def _broken(message: str) -> StreamBroken:

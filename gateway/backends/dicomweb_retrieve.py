@@ -16,15 +16,14 @@ from gateway.backends.capabilities import Learned
 from gateway.backends.transport import Answer, Transport
 from gateway.dicom.json_stream import JsonArraySplitter
 from gateway.dicom.lenient_json import parse_json
-from gateway.dicom.media_types import MediaType
+from gateway.dicom.media_types import DICOM, OCTETS, MediaType
 from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Dataset, Level, Resource
 from gateway.dicom.streams import prepended
 from gateway.errors import BackendError, BackendNotFound, StreamBroken
 
-_FILE = "application/dicom"
 # A file's own media type, and what archives say that know no better.
-_FILES = frozenset({_FILE, "application/octet-stream"})
+_FILES = frozenset({DICOM, OCTETS})
 
 
 class DicomWebRetrieve:
@@ -134,7 +133,7 @@ class DicomWebRetrieve:
             async for part in files:
                 if part.media_type.essence not in _FILES:
                     raise self._no_file()
-                yield replace(part, media_type=MediaType(_FILE))
+                yield replace(part, media_type=MediaType(DICOM))
 
     async def _only(self, parts: AsyncIterator[Part]) -> AsyncIterator[Part]:
         first = await anext(parts, None)

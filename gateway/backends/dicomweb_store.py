@@ -14,7 +14,7 @@ from gateway.backends.status_map import refused
 from gateway.backends.transport import Answer, Transport
 from gateway.dicom.dicom_xml import from_xml
 from gateway.dicom.lenient_json import parse_json
-from gateway.dicom.media_types import MediaType
+from gateway.dicom.media_types import DICOM, DICOM_JSON, DICOM_XML, MULTIPART, MediaType
 from gateway.dicom.multipart import body_length, closing, part_head
 from gateway.dicom.store_report import (
     StoreReport,
@@ -27,8 +27,7 @@ from gateway.dicom.store_report import (
 from gateway.errors import BackendError, BackendRefused, GatewayError
 
 _MAX_ANSWER = 16 * 1024 * 1024
-_PART_HEADERS = (("Content-Type", "application/dicom"),)
-_JSON, _XML = "application/dicom+json", "application/dicom+xml"
+_PART_HEADERS = (("Content-Type", DICOM),)
 _NOT_ACCEPTABLE = 406
 _WITH_A_REPORT = frozenset({400, 409})
 # A request may have been refused for one of its instances: each is then tried on its own.
@@ -71,11 +70,11 @@ async def _store_together(
     transport: Transport, instances: Sequence[Instance], study: str | None, context: CallContext
 ) -> StoreReport:
     try:
-        return await _post(transport, instances, study, context, _JSON)
+        return await _post(transport, instances, study, context, DICOM_JSON)
     except BackendRefused as error:
         if error.upstream_status != _NOT_ACCEPTABLE:
             raise
-    return await _post(transport, instances, study, context, _XML)
+    return await _post(transport, instances, study, context, DICOM_XML)
 
 
 async def _post(
@@ -111,8 +110,8 @@ class StoreBody:
 
     @property
     def content_type(self) -> str:
-        parameters = (("type", "application/dicom"), ("boundary", self._boundary))
-        return str(MediaType("multipart/related", parameters))
+        parameters = (("type", DICOM), ("boundary", self._boundary))
+        return str(MediaType(MULTIPART, parameters))
 
     async def open(self) -> AsyncIterator[bytes]:
         """The body from its first byte."""

@@ -14,15 +14,18 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import lru_cache
 
-from gateway.dicom.media_types import MediaRange, MediaType
+from gateway.dicom.media_types import (
+    DICOM,
+    DICOM_JSON,
+    DICOM_XML,
+    MULTIPART,
+    OCTETS,
+    MediaRange,
+    MediaType,
+)
 from gateway.dicom.resources import Level
 from gateway.dicom.transfer_syntaxes import TRANSFER_SYNTAXES
 from gateway.errors import bad_request, not_acceptable
-
-DICOM = "application/dicom"
-OCTETS = "application/octet-stream"
-DICOM_JSON = "application/dicom+json"
-DICOM_XML = "application/dicom+xml"
 
 _ANY = "*/*"
 _CACHED_LISTS = 256
@@ -148,7 +151,7 @@ def acceptable_rendered(ranges: tuple[MediaRange, ...]) -> str:
         name = _DEFAULT_RENDERED.get(payload, payload)
         if name in _RENDERED and (name == payload or name not in named):
             parts = multipart and payload != _ANY
-            whole = MediaType("multipart/related", (("type", name),)) if parts else MediaType(name)
+            whole = MediaType(MULTIPART, (("type", name),)) if parts else MediaType(name)
             members.setdefault(str(whole), range_.q)
     accepted = [name if q == 1 else f"{name};q={q:g}" for name, q in members.items() if q]
     if not accepted:
@@ -160,7 +163,7 @@ def _payloads(ranges: tuple[MediaRange, ...]) -> Iterator[tuple[str, bool, Media
     """Of each member the type of its payload, and whether that comes in parts."""
     for range_ in ranges:
         essence = range_.media_type.essence
-        if essence in ("multipart/related", "multipart/*"):
+        if essence in (MULTIPART, "multipart/*"):
             yield same_type((range_.media_type.get("type") or _ANY).lower()), True, range_
         else:
             yield same_type(essence), essence == _ANY, range_

@@ -12,6 +12,12 @@ from functools import lru_cache
 
 from gateway.errors import bad_request
 
+DICOM = "application/dicom"
+DICOM_JSON = "application/dicom+json"
+DICOM_XML = "application/dicom+xml"
+OCTETS = "application/octet-stream"
+MULTIPART = "multipart/related"
+
 MAX_LENGTH = 16 * 1024
 """Characters of an Accept value; a longer one is refused."""
 MAX_MEMBERS = 64

@@ -9,8 +9,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from functools import lru_cache
 
-from gateway.dicom.acceptable import DICOM, OCTETS, Acceptable, covers, same_type
-from gateway.dicom.media_types import MediaType
+from gateway.dicom.acceptable import Acceptable, covers, same_type
+from gateway.dicom.media_types import DICOM, OCTETS, MediaType
 from gateway.dicom.transfer_syntaxes import (
     DEFAULT_OF_MEDIA_TYPE,
     EXPLICIT_LITTLE_ENDIAN,

@@ -9,7 +9,7 @@ from gateway.backends.base import Backend, CallContext, Part
 from gateway.dicom.acceptable import Acceptable
 from gateway.dicom.attribute_path import find_attribute, walk_attributes
 from gateway.dicom.dicom_json import honest
-from gateway.dicom.media_types import MediaType
+from gateway.dicom.media_types import OCTETS, MediaType
 from gateway.dicom.negotiation import Choice, choose_bulkdata
 from gateway.dicom.resources import Attribute, Dataset, Resource
 from gateway.dicom.streams import once
@@ -22,7 +22,7 @@ from gateway.services.plan import Planner
 from gateway.services.representation import Representation, Retrieved
 from gateway.services.view import View
 
-_OCTETS = MediaType("application/octet-stream")
+_OCTETS = MediaType(OCTETS)
 _NUMBER_OF_FRAMES = "00280008"
 
 

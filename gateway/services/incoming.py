@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 
 from gateway.access.policy import AccessRequest, Policy
-from gateway.dicom.media_types import MediaType
+from gateway.dicom.media_types import DICOM, MediaType
 from gateway.dicom.multipart import BodyPart
 from gateway.dicom.multipart_parser import MultipartError
 from gateway.dicom.operations import Operation
@@ -37,7 +37,6 @@ from gateway.services.call import Call
 from gateway.services.spool import Spool, SpooledBody
 from gateway.services.store_plan import StorePlan
 
-_DICOM = "application/dicom"
 _HEADER_LIMIT = 4 * 1024 * 1024
 _BROKEN_BODY = "The body is not the multipart body that its Content-Type says, or it is cut."
 _DISK_MAY_BE_FREE_AFTER = timedelta(seconds=30)
@@ -183,7 +182,7 @@ def _check_type(content_type: str | None) -> None:
         essence = MediaType.parse(content_type).essence
     except ValueError:
         essence = ""
-    if essence != _DICOM:
+    if essence != DICOM:
         cause = unsupported_media_type("Instances are stored as application/dicom.")
         raise Refused(FailedInstance(CANNOT_UNDERSTAND), cause)
 

@@ -11,7 +11,7 @@ from struct import iter_unpack
 
 from gateway.backends.base import Part
 from gateway.dicom.codestreams import sniff
-from gateway.dicom.media_types import MediaType
+from gateway.dicom.media_types import OCTETS, MediaType
 from gateway.dicom.streams import once
 from gateway.dicom.transfer_syntaxes import known
 from gateway.errors import StreamBroken
@@ -19,7 +19,6 @@ from gateway.services.representation import first_bytes
 
 PIXEL_DATA_LOCATION = "/7fe00010"
 
-_OCTETS = "application/octet-stream"
 _ITEM_HEAD = 8
 """Bytes of an item's tag and length, which the offsets count."""
 _MAX_TABLE = 4 * 1024 * 1024
@@ -100,7 +99,7 @@ async def _offset_table(part: Part) -> tuple[Offsets | None, Part]:
     Pixels do not: their first numbers would have to be zero and then grow from one to the next.
     """
     length = part.length
-    bare = part.media_type.essence == _OCTETS and part.media_type.get("transfer-syntax") is None
+    bare = part.media_type.essence == OCTETS and part.media_type.get("transfer-syntax") is None
     if not bare or length is None or length % 4 or length > _MAX_TABLE:
         return None, part
     start, part = await first_bytes(part)
@@ -126,5 +125,5 @@ async def _labelled(part: Part) -> Part:
     syntax = sniff(start)
     if syntax is None:
         return part
-    essence = known(syntax).media_type or _OCTETS
+    essence = known(syntax).media_type or OCTETS
     return replace(part, media_type=MediaType(essence, (("transfer-syntax", syntax),)))

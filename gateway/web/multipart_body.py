@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator
 
-from gateway.dicom.media_types import MediaType
+from gateway.dicom.media_types import MULTIPART, MediaType
 from gateway.dicom.multipart import body_length, closing, part_head
 from gateway.dicom.streams import prepended
 from gateway.services.representation import Representation, Retrieved
@@ -17,9 +17,7 @@ async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
     if not retrieved.multipart:
         headers = {} if first.location is None else {"Content-Location": first.location}
         return Body(str(first.media_type), first.chunks, first.length, headers=headers)
-    media_type = MediaType(
-        "multipart/related", (("type", first.media_type.essence), ("boundary", boundary))
-    )
+    media_type = MediaType(MULTIPART, (("type", first.media_type.essence), ("boundary", boundary)))
     head = _head(first, boundary, first=True)
     length = None
     if retrieved.only_one and first.length is not None:

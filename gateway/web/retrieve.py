@@ -11,6 +11,7 @@ from gateway.dicom.acceptable import (
     wants_bulkdata,
 )
 from gateway.dicom.attribute_path import parse_attribute_path
+from gateway.dicom.media_types import DICOM_JSON
 from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Level, Resource
 from gateway.services.call import Call
@@ -20,7 +21,7 @@ from gateway.web.multipart_body import retrieved_body
 from gateway.web.parsing import accept_of, call_of, frames_of, parameters_of, resource_of
 from gateway.web.partial_content import as_asked
 from gateway.web.scope import runtime_of
-from gateway.web.writing import DICOM_JSON, Body, json_array, write_body
+from gateway.web.writing import Body, json_array, write_body
 
 
 async def retrieve_metadata(request: web.Request) -> web.StreamResponse:

@@ -9,6 +9,7 @@ from gateway.dicom.acceptable import acceptable_store
 from gateway.dicom.dicom_json import dump_json
 from gateway.dicom.dicom_xml import to_xml
 from gateway.dicom.links import Links
+from gateway.dicom.media_types import DICOM_JSON, DICOM_XML
 from gateway.dicom.resources import Dataset, Resource
 from gateway.dicom.store_report import StoreReport
 from gateway.services.incoming import StoreRequest
@@ -18,8 +19,8 @@ from gateway.web.scope import note_backend, runtime_of, scope_of
 from gateway.web.store_body import parts_of
 
 _WRITERS: Mapping[str, Callable[[Dataset], bytes]] = {
-    "application/dicom+json": dump_json,
-    "application/dicom+xml": to_xml,
+    DICOM_JSON: dump_json,
+    DICOM_XML: to_xml,
 }
 
 

@@ -4,12 +4,10 @@ from collections.abc import AsyncGenerator, AsyncIterator
 
 from aiohttp import hdrs, web
 
-from gateway.dicom.media_types import MediaType
+from gateway.dicom.media_types import DICOM, DICOM_JSON, DICOM_XML, MULTIPART, MediaType
 from gateway.dicom.multipart import BodyPart, boundary_of, read_parts
 from gateway.errors import bad_request, too_large, unsupported_media_type
 
-_DICOM = "application/dicom"
-_MULTIPART = "multipart/related"
 _WRONG_TYPE = "Instances are stored as application/dicom, or multipart/related of that type."
 _METADATA = "Metadata with bulk data apart from it is not taken: send application/dicom."
 _CODED = "A body with a content coding is not taken: instances are compressed inside, if at all."
@@ -23,7 +21,7 @@ def parts_of(request: web.Request, limit: int) -> AsyncGenerator[BodyPart, None]
     a Content-Length over the limit. While it is read: 413 over the limit, 400 for broken framing.
     """
     media_type = _media_type(request)
-    boundary = _boundary(media_type) if media_type.essence == _MULTIPART else None
+    boundary = _boundary(media_type) if media_type.essence == MULTIPART else None
     if not request.body_exists or request.content_length == 0:
         raise bad_request("The request has no body.")
     if (request.content_length or 0) > limit:
@@ -37,7 +35,7 @@ def _media_type(request: web.Request) -> MediaType:
         media_type = MediaType.parse(request.headers.get(hdrs.CONTENT_TYPE, ""))
     except ValueError as error:
         raise unsupported_media_type(_WRONG_TYPE) from error
-    if media_type.essence not in (_DICOM, _MULTIPART):
+    if media_type.essence not in (DICOM, MULTIPART):
         raise unsupported_media_type(_WRONG_TYPE)
     if request.headers.get(hdrs.CONTENT_ENCODING, "identity").strip().lower() != "identity":
         # What inflates to a thousand times its size is not for a gateway to inflate.
@@ -47,10 +45,10 @@ def _media_type(request: web.Request) -> MediaType:
 
 def _boundary(media_type: MediaType) -> str:
     """Where `type` is missing, the types of the parts say the same."""
-    part_type = (media_type.get("type") or _DICOM).lower()
-    if part_type in ("application/dicom+json", "application/dicom+xml"):
+    part_type = (media_type.get("type") or DICOM).lower()
+    if part_type in (DICOM_JSON, DICOM_XML):
         raise unsupported_media_type(_METADATA)
-    if part_type != _DICOM:
+    if part_type != DICOM:
         raise unsupported_media_type(_WRONG_TYPE)
     try:
         return boundary_of(media_type)
@@ -72,4 +70,4 @@ async def _received(request: web.Request, limit: int) -> AsyncIterator[bytes]:
 
 
 async def _bare(chunks: AsyncIterator[bytes]) -> AsyncGenerator[BodyPart, None]:
-    yield BodyPart({"content-type": _DICOM}, chunks)
+    yield BodyPart({"content-type": DICOM}, chunks)

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 
 from aiohttp import hdrs, web
 
+from gateway.dicom.media_types import DICOM_JSON
 from gateway.web.scope import scope_of
 
-DICOM_JSON = "application/dicom+json"
 # Whether a shared cache may keep it is decided where freshness is: not in this version.
 _HEADERS = {hdrs.CACHE_CONTROL: "private, no-cache", hdrs.VARY: "Accept, Authorization, Origin"}
 
