@@ -11,7 +11,19 @@ from yarl import URL
 
 from tests.fakes.gateway import Gateway
 from tests.fakes.pacs import Reply
-from tests.fakes.pacs_answers import DICOM_JSON, ROOT, STUDY, asked, behind_a_pacs, study_row
+from tests.fakes.pacs_answers import (
+    DICOM_JSON,
+    INSTANCE_PATH,
+    ROOT,
+    STUDY,
+    Part,
+    asked,
+    behind_a_pacs,
+    metadata,
+    multipart_reply,
+    parts_of,
+    study_row,
+)
 
 TRUSTING = {"trusted_proxies": ["127.0.0.0/8"], "allowed_hosts": ["pacs.example", "127.0.0.1"]}
 
@@ -213,3 +225,30 @@ async def test_probes_may_use_any_name(path: str) -> None:
         headers = CIMultiDict([("Host", "10.1.2.3:8080")])
         async with gateway.client.get(URL(gateway.origin + path), headers=headers) as response:
             assert response.status == 200
+
+
+@pytest.mark.parametrize("base_path", ["/", "/a/b/rs"])
+@pytest.mark.parametrize("backend", ["", "/backends/pacs"])
+@pytest.mark.parametrize("forwarded", [True, False])
+async def test_bulk_data_is_below_the_same_base_and_can_be_read_there(
+    base_path: str, backend: str, forwarded: bool
+) -> None:
+    headers = {"X-Forwarded-Proto": "https", "X-Forwarded-Host": "pacs.example"}
+    headers = {**headers, "X-Forwarded-Prefix": "/gw"} if forwarded else {}
+    async with behind_a_pacs({**TRUSTING, "base_path": base_path}) as (pacs, gateway):
+        inner = f"http://inner:8042/rs{INSTANCE_PATH}/bulk/1"
+        dataset = metadata(x00420011={"vr": "OB", "BulkDataURI": inner})
+        pacs.on("GET", f"{ROOT}{INSTANCE_PATH}/metadata", Reply(json=[dataset]))
+        pacs.on("GET", f"{ROOT}{INSTANCE_PATH}/bulk/1", multipart_reply(Part(b"%PDF")))
+        outer = "https://pacs.example/gw" if forwarded else gateway.origin
+        prefix = base_path.rstrip("/") + backend
+        url = f"{gateway.origin}{prefix}{INSTANCE_PATH}/metadata"
+        async with gateway.client.get(url, headers=headers) as response:
+            (found,) = await response.json(content_type=DICOM_JSON)
+        uri = found["00420011"]["BulkDataURI"]
+        assert uri == f"{outer}{prefix}{INSTANCE_PATH}/bulk/1"
+        behind_the_proxy = gateway.origin + uri.removeprefix(outer)
+        async with gateway.client.get(behind_the_proxy, headers=headers) as response:
+            (part,) = await parts_of(response)
+            assert part.body == b"%PDF"
+            assert dict(part.headers)["Content-Location"] == uri
