@@ -50,6 +50,8 @@ def outgoing_metadata(
         if is_bulkdata(tag, holder[tag]):
             uri = bulkdata_url(path, holder[tag], requested, instance, backend, links)
             _replace(holder, tag, uri, backend)
+        elif tag == RETRIEVE_URL and holder is not dataset:
+            _lead_here(holder[tag], Resource(instance.study), backend, links)
     return dataset
 
 
@@ -96,6 +98,13 @@ def bulkdata_url(
     if below is not location and below.startswith(_DIRECT) and "?" not in below:
         return links.below(location)
     return links.attribute(instance, path)
+
+
+def _lead_here(reference: Attribute, study: Resource, backend: Backend, links: Links) -> None:
+    """The URL of a referenced object, where it is the archive's own; others are not ours to say."""
+    locations = [backend.relative_location(str(u), study) for u in reference.get("Value", ())]
+    if locations and None not in locations:
+        reference["Value"] = [links.below(location) for location in locations if location]
 
 
 def _replace(holder: Dataset, tag: str, uri: str | None, backend: Backend) -> None:

@@ -311,6 +311,25 @@ async def test_the_retrieve_url_of_metadata_is_the_gateways() -> None:
     assert left["00081190"]["Value"] == [f"{OUTER}{INSTANCE_PATH}"]
 
 
+@pytest.mark.parametrize("path", LEVELS)
+async def test_a_referenced_objects_url_is_the_gateways_where_it_was_the_archives(
+    path: str,
+) -> None:
+    """As in a manifest, whose items say where each series can be read."""
+    elsewhere = "https://other.hospital/rs/studies/1.2.3"
+    async with behind_a_pacs(SERVER) as (pacs, gateway):
+        urls = [f"{pacs.base}{SERIES_PATH}", elsewhere]
+        items = [{"00081190": {"vr": "UR", "Value": [url]}} for url in urls]
+        dataset = metadata(x00081115={"vr": "SQ", "Value": [*items, {"00081190": {"vr": "UR"}}]})
+        pacs.on("GET", f"{ROOT}{path}/metadata", Reply(json=[dataset]))
+        left = await read_metadata(gateway, path)
+    assert [item["00081190"].get("Value") for item in left["00081115"]["Value"]] == [
+        [f"{OUTER}{SERIES_PATH}"],
+        [elsewhere],
+        None,
+    ]
+
+
 @pytest.mark.parametrize("prefix", ["", "/backends/pacs"])
 async def test_content_locations_are_the_gateways_and_lead_to_the_same_bytes(prefix: str) -> None:
     inner = "http://archive:8080/rs/studies/null"
