@@ -55,8 +55,9 @@ class Search:
         source = SearchSource(backend, context, manners, self._max_results + 1)
         walk = await _walked(source, query, limit + 1 if is_cut is None else limit)
         if walk.strange:
-            left_out = {"backend": backend.name, "rows": walk.strange}
-            _log.warning("search rows of other resources left out", extra=left_out)
+            _log.warning(
+                "Backend %s: %d search rows of other resources left out", backend.name, walk.strange
+            )
         begin = query.offset - walk.start
         rows = [self._shaped(row) for row in walk.rows[begin : begin + limit]]
         remaining = _remaining(walk, begin + limit, is_cut)

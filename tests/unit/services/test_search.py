@@ -230,7 +230,7 @@ def _instance(study_uid: str | None, series_uid: str | None, uid: str | None) ->
     return {tag: {"vr": "UI", "Value": [text]} for tag, text in uids.items() if text is not None}
 
 
-async def test_a_row_of_another_study_is_never_shown() -> None:
+async def test_a_row_of_another_study_is_never_shown(caplog: pytest.LogCaptureFixture) -> None:
     rows = [
         _instance("1.1", "1.2", "1.3"),
         _instance("1.9", "1.2", "1.4"),
@@ -246,6 +246,9 @@ async def test_a_row_of_another_study_is_never_shown() -> None:
     )
 
     assert [row["00080018"]["Value"] for row in result.rows] == [["1.3"], ["1.6"]]
+    assert [record.getMessage() for record in caplog.records] == [
+        f"Backend {archive.name}: 4 search rows of other resources left out"
+    ]
 
 
 async def test_an_archive_with_one_new_row_a_page_is_not_asked_for_ever() -> None:
