@@ -20,10 +20,6 @@ class Trouble(StrEnum):
     """It stopped taking the request's body."""
     NOT_HTTP = "not_http"
 
-    @property
-    def is_timeout(self) -> bool:
-        return self in (Trouble.CONNECT_TIMEOUT, Trouble.SLOW, Trouble.STALLED)
-
 
 class NoAnswer(Exception):
     """A request that got no answer. Its text names neither the peer nor what was sent."""

@@ -49,11 +49,6 @@ class RowMatcher:
         return tuple(test.name for test in self._tests if not test.allows(row, returned))
 
 
-def row_matches(query: SearchQuery, row: Dataset) -> bool:
-    """False if the row says itself that it does not match the query."""
-    return not RowMatcher(query).mismatches(row)
-
-
 def undecided(query: SearchQuery, rows: Iterable[Dataset]) -> tuple[str, ...]:
     """The names of the keys whose attribute is in none of the rows, of which there are some."""
     present: set[str] = set()

@@ -80,5 +80,6 @@ def test_only_an_archive_that_is_not_there_is_away() -> None:
 def test_silence_is_502_or_if_it_took_too_long_504(trouble: Trouble) -> None:
     error = silence(trouble, "pacs")
 
-    assert error.status == (504 if trouble.is_timeout else 502)
+    took_too_long = trouble in (Trouble.CONNECT_TIMEOUT, Trouble.SLOW, Trouble.STALLED)
+    assert error.status == (504 if took_too_long else 502)
     assert (error.backend, error.upstream_status) == ("pacs", None)

@@ -89,7 +89,6 @@ async def test_a_peer_that_does_not_accept_is_a_connect_timeout() -> None:
                 pass
 
     assert caught.value.trouble is Trouble.CONNECT_TIMEOUT
-    assert caught.value.trouble.is_timeout
 
 
 async def test_a_peer_that_does_not_answer_is_slow(pacs: Pacs) -> None:

@@ -9,12 +9,16 @@ from hypothesis import strategies as st
 
 from gateway.dicom.dictionary import attribute_name
 from gateway.dicom.resources import Dataset, Level
-from gateway.dicom.search.matching import RowMatcher, row_matches, undecided
+from gateway.dicom.search.matching import RowMatcher, undecided
 from gateway.dicom.search.query import SearchQuery, parse_search
 
 
 def _query(text: str) -> SearchQuery:
     return parse_search(Level.STUDY, None, None, parse_qsl(text, keep_blank_values=True))
+
+
+def row_matches(query: SearchQuery, row: Dataset) -> bool:
+    return not RowMatcher(query).mismatches(row)
 
 
 def _row(**attributes: Any) -> Dataset:
