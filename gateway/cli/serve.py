@@ -61,7 +61,7 @@ def _serve(config: Config, count: int, *, always: bool) -> int:
 def _start_again_with(folder: Path) -> None:
     """The same command line, in the place of this process."""
     environ = {**os.environ, VARIABLE: str(folder)}
-    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)  # noqa: S606
+    os.execve(sys.executable, [sys.executable, *sys.orig_argv[1:]], environ)  # noqa: S606 - no shell is wanted
 
 
 def _announce(address: str, server: ServerConfig, *, always: bool) -> None:

@@ -67,7 +67,7 @@ def tls_context(server: ServerConfig) -> ssl.SSLContext | None:
 def address_of(sockets: list[socket.socket], tls: ssl.SSLContext | None) -> str:
     """How this machine's users reach it: scheme, host and port."""
     host, port = sockets[0].getsockname()[:2]
-    if host in ("0.0.0.0", "::"):  # noqa: S104
+    if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         host = "127.0.0.1"
     name = f"[{host}]" if ":" in host else host
     return f"{'http' if tls is None else 'https'}://{name}:{port}"

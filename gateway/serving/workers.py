@@ -12,6 +12,8 @@ import signal
 from collections.abc import Callable
 from typing import Any
 
+# gunicorn has no types, nor has what prometheus_client does for several processes: hence each
+# `type: ignore` of this file.
 from gunicorn.app.base import BaseApplication  # type: ignore[import-untyped]
 from gunicorn.arbiter import Arbiter  # type: ignore[import-untyped]
 from gunicorn.errors import HaltServer  # type: ignore[import-untyped]

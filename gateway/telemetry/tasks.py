@@ -15,7 +15,7 @@ def spawn(coroutine: Coroutine[Any, Any, None], name: str) -> asyncio.Task[None]
     The caller holds the task and cancels it in the end: asyncio itself keeps only weak references,
     and tells of a failure that nobody awaited when the task is collected, if at all.
     """
-    task = asyncio.create_task(coroutine, name=name)  # noqa: TID251
+    task = asyncio.create_task(coroutine, name=name)  # noqa: TID251 - here alone
     task.add_done_callback(_tell)
     return task
 
