@@ -113,4 +113,4 @@ def _replace(holder: Dataset, tag: str, uri: str | None, backend: Backend) -> No
         return
     # An attribute that only said "empty" would be a lie.
     del holder[tag]
-    _log.warning("bulk data outside of the archive left out", extra={"backend": backend.name})
+    _log.warning("Backend %s: bulk data outside of the archive left out", backend.name)

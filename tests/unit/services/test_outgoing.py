@@ -53,10 +53,15 @@ def test_bulk_data_below_another_instance_is_found_by_its_attribute() -> None:
     )
 
 
-def test_bulk_data_outside_of_the_archive_is_left_out() -> None:
+def test_bulk_data_outside_of_the_archive_is_left_out(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
     uri = "https://elsewhere.example/presigned?token=secret"
     answer = outgoing(metadata(t00420011={"vr": "OB", "BulkDataURI": uri}), {uri: None})
     assert "00420011" not in answer
+    assert [record.getMessage() for record in caplog.records] == [
+        "Backend memory: bulk data outside of the archive left out"
+    ]
 
 
 def test_inline_pixel_data_becomes_a_uri() -> None:
