@@ -1,8 +1,11 @@
 """Retrieve transactions (PS3.18 10.4)."""
 
+from collections.abc import Sequence
+
 from aiohttp import web
 
 from gateway.dicom.acceptable import (
+    Acceptable,
     acceptable_bulkdata,
     acceptable_frames,
     acceptable_instances,
@@ -36,7 +39,7 @@ async def retrieve_instances(request: web.Request) -> web.StreamResponse:
     """RetrieveStudy, RetrieveSeries, RetrieveInstance (10.4.1.1.1)."""
     call, resource, ranges = call_of(request), resource_of(request), accept_of(request)
     if wants_bulkdata(ranges):
-        return await _all_bulkdata(request, call, resource)
+        return await _all_bulkdata(request, call, resource, acceptable_bulkdata(ranges))
     acceptables = acceptable_instances(ranges, resource.level)
     retrieve = runtime_of(request).instances.retrieve
     async with retrieve(call, resource, acceptables) as retrieved:
@@ -45,8 +48,9 @@ async def retrieve_instances(request: web.Request) -> web.StreamResponse:
         return await _write_stable(request, retrieved)
 
 
-async def _all_bulkdata(request: web.Request, call: Call, resource: Resource) -> web.StreamResponse:
-    acceptables = acceptable_bulkdata(accept_of(request))
+async def _all_bulkdata(
+    request: web.Request, call: Call, resource: Resource, acceptables: Sequence[Acceptable]
+) -> web.StreamResponse:
     retrieve = runtime_of(request).bulkdata.of_resource
     async with retrieve(call, resource, acceptables) as retrieved:
         if resource.level is Level.INSTANCE:
