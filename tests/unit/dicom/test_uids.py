@@ -36,8 +36,9 @@ def test_a_hash_in_place_of_a_uid_still_identifies() -> None:
         "١.٢",
         "1 ",
         "1\n",
-    ]
-    + ["9" * 65, "a" * 65],
+        "9" * 65,
+        "a" * 65,
+    ],
 )
 def test_nothing_that_means_anything_in_a_path_identifies(text: str) -> None:
     assert not identifies(text)
