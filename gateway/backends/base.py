@@ -179,6 +179,6 @@ class Backend(Protocol):
     def relative_location(self, uri: str, requested: Resource) -> str | None:
         """Where `uri`, found in the metadata of `requested`, lies below this backend's base URL.
 
-        Relative URIs are resolved against the URL that the metadata came from. None if it
-        belongs to no configured backend: then nobody may follow it.
+        Relative URIs are resolved against the URL that the metadata came from. None if it does
+        not lie there: then nobody may follow it.
         """
