@@ -8,7 +8,7 @@ answer whatever is expected of them. `close_unread` belongs to `on_response_prep
 
 from aiohttp import HttpVersion11, hdrs, web
 
-from gateway.errors import GatewayError, method_not_allowed, not_found
+from gateway.errors import GatewayError
 
 _CONTINUE = b"HTTP/1.1 100 Continue\r\n\r\n"
 
@@ -27,18 +27,6 @@ async def send_continue(request: web.Request) -> None:
     await request.writer.write(_CONTINUE)
     # The answer has not begun yet.
     request.writer.output_size = 0
-
-
-async def refuse_unrouted(request: web.Request) -> web.StreamResponse:
-    """What no route takes, as the last route of all: 405 or 404, without asking for the body."""
-    allowed: set[str] = set()
-    for resource in request.app.router.resources():
-        _, methods = await resource.resolve(request)
-        allowed |= methods
-    allowed.discard(hdrs.METH_ANY)
-    if allowed:
-        raise method_not_allowed(tuple(sorted(allowed)))
-    raise not_found("There is no such resource.")
 
 
 async def close_unread(request: web.Request, response: web.StreamResponse) -> None:

@@ -2,9 +2,10 @@
 
 from collections.abc import Awaitable, Callable
 
-from aiohttp import web
+from aiohttp import hdrs, web
 
-from gateway.web.expect import defer_continue, refuse_unrouted
+from gateway.errors import method_not_allowed, not_found
+from gateway.web.expect import defer_continue
 from gateway.web.retrieve import (
     retrieve_attribute,
     retrieve_bulkdata,
@@ -69,4 +70,16 @@ def add_service_routes(app: web.Application, base_path: str) -> None:
             app.router.add_get(prefix + path, handler, expect_handler=defer_continue)
         for path, handler in STORE:
             app.router.add_post(prefix + path, handler, expect_handler=defer_continue)
-    app.router.add_route("*", "/{unrouted:.*}", refuse_unrouted, expect_handler=defer_continue)
+    app.router.add_route("*", "/{unrouted:.*}", _refuse, expect_handler=defer_continue)
+
+
+async def _refuse(request: web.Request) -> web.StreamResponse:
+    """405 or 404, without asking for the body."""
+    allowed: set[str] = set()
+    for resource in request.app.router.resources():
+        _, methods = await resource.resolve(request)
+        allowed |= methods
+    allowed.discard(hdrs.METH_ANY)
+    if allowed:
+        raise method_not_allowed(tuple(sorted(allowed)))
+    raise not_found("There is no such resource.")
