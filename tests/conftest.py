@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 from blockbuster import blockbuster_ctx
+from hypothesis import settings
 
 from tests.fakes.dicom_files import real_files
 
@@ -31,6 +32,9 @@ def pytest_addoption(parser: pytest.Parser) -> None:
 
 
 def pytest_configure(config: pytest.Config) -> None:
+    # A machine that is busy with other things makes any example slow for once.
+    settings.register_profile("no deadline", deadline=None)
+    settings.load_profile("no deadline")
     for name, what in _PROGRAMS.items():
         config.addinivalue_line("markers", f"{name}: needs {what}")
 
