@@ -28,7 +28,7 @@ class MemoryBackend:
 
     name: str = "memory"
     services: frozenset[Operation] = READ
-    capabilities: Capabilities = Capabilities()
+    capabilities: Capabilities = field(default_factory=Capabilities)
     health: Health = Health.UP
     rows: Sequence[Dataset] = ()
     metadata: Sequence[Dataset] = ()

@@ -65,7 +65,9 @@ async def retrieved(gateway: Gateway, path: str) -> tuple[MediaType, bytes]:
 
 
 async def stored(gateway: Gateway, file: bytes) -> tuple[int, Any]:
-    async with gateway.post("/studies", data=io.BytesIO(body_of(file)), headers=STORE | JSON) as answer:
+    async with gateway.post(
+        "/studies", data=io.BytesIO(body_of(file)), headers=STORE | JSON
+    ) as answer:
         return answer.status, json.loads(await answer.read())
 
 
