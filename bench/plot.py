@@ -13,6 +13,7 @@ _NAMES, _BARS, _ROW, _THICK = 170, 200, 26, 16
 _COLUMN = 430
 _STYLE = (
     "text{font:13px system-ui,sans-serif;fill:#1f2933}"
+    "text{paint-order:stroke;stroke:#fff;stroke-width:4}"
     ".title{font-weight:600;font-size:15px}.note{fill:#616e7c;font-size:12px}"
     ".other{fill:#9fb3c8}.reference{fill:#486581}.gateway{fill:#0f9d8a}"
     ".target{stroke:#c0392b;stroke-width:1.5;stroke-dasharray:4 3}"
@@ -79,10 +80,13 @@ def _chart(chart: _Chart, left: int, top: int) -> Iterator[str]:
             f'<rect class="{_kind(name)}" x="{start}" y="{y}" '
             f'width="{length:.1f}" height="{_THICK}"/>'
         )
-        yield f'<text x="{start + length + 6:.1f}" y="{y + 13}">{value:,.0f}</text>'
     if chart.mark is not None:
         x, bottom = start + chart.mark * scale, top + 10 + len(chart.values) * _ROW
         yield f'<line class="target" x1="{x:.1f}" x2="{x:.1f}" y1="{top + 8}" y2="{bottom}"/>'
+    # Over the line, which would cross a number out.
+    for number, value in enumerate(chart.values.values()):
+        x, y = start + value * scale + 6, top + 27 + number * _ROW
+        yield f'<text x="{x:.1f}" y="{y}">{value:,.0f}</text>'
 
 
 def _kind(name: str) -> str:

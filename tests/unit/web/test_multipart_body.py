@@ -38,6 +38,28 @@ async def test_the_length_of_an_only_part_is_known_before_it_is_sent(
     assert body.length == len(await read(body.chunks))
 
 
+async def test_a_part_without_bytes_keeps_its_head() -> None:
+    parts = each([representation(), representation(b"two"), representation()])
+    body = await retrieved_body(Retrieved(True, parts), "b")
+    heads = (await read(body.chunks)).split(b"--b")
+    assert [part.partition(b"\r\n\r\n")[2] for part in heads[1:-1]] == [
+        b"\r\n",
+        b"two\r\n",
+        b"\r\n",
+    ]
+
+
+async def test_the_head_of_a_large_part_leaves_before_it_and_of_a_small_one_with_it() -> None:
+    large = b"x" * (64 * 1024 + 1)
+    parts = each([representation(large), representation(b"small")])
+    body = await retrieved_body(Retrieved(True, parts), "b")
+    head, first, second, end = [piece async for piece in body.chunks]
+    assert first is large
+    assert head.endswith(b"\r\n\r\n")
+    assert second.endswith(b"\r\n\r\nsmall")
+    assert end == b"\r\n--b--\r\n"
+
+
 async def test_a_single_part_is_the_representation_itself() -> None:
     body = await retrieved_body(Retrieved(False, each([representation(b"one", length=3)])), "b")
     assert (body.content_type, body.length) == (str(OCTETS), 3)
@@ -51,6 +73,10 @@ def test_a_keyed_boundary_is_stable_and_differs_by_secret_and_representation() -
     assert (
         len({boundary, keyed_boundary(b"other", "frames/1"), keyed_boundary(b"secret", "2")}) == 3
     )
+
+
+def test_every_byte_of_a_long_secret_counts() -> None:
+    assert keyed_boundary(b"s" * 200 + b"a", "x") != keyed_boundary(b"s" * 200 + b"b", "x")
 
 
 def test_boundaries_are_short_tokens_that_never_repeat() -> None:
