@@ -11,6 +11,7 @@ from dataclasses import dataclass, field
 
 from gateway.dicom.store_report import (
     FailedInstance,
+    StoredInstance,
     StoreReport,
     failure_reason,
     report_all_failed,
@@ -33,12 +34,19 @@ class Outcome:
     """What became of each instance of one request, and why."""
 
     def __init__(self) -> None:
-        self.report = StoreReport()
+        # Grown in place: a body of a million empty parts must not cost its square.
+        self._stored: list[StoredInstance] = []
+        self._failed: list[FailedInstance] = []
         self._causes: list[GatewayError | None] = []
+
+    @property
+    def report(self) -> StoreReport:
+        return StoreReport(tuple(self._stored), tuple(self._failed))
 
     def add(self, report: StoreReport, cause: GatewayError | None = None) -> None:
         """`cause` is what all failures of this report have in common, if it is an error."""
-        self.report = self.report.merge(report)
+        self._stored += report.stored
+        self._failed += report.failed
         self._causes.extend(cause for _ in report.failed)
 
     def fail(self, failure: FailedInstance, cause: GatewayError | None = None) -> None:
@@ -47,7 +55,7 @@ class Outcome:
     @property
     def is_empty(self) -> bool:
         """Nothing has failed, and nothing has been sent yet."""
-        return not self.report.failed and not self.report.stored
+        return not self._failed and not self._stored
 
     def settle(self) -> StoreReport:
         """The report; the error itself where nothing was stored and it is the only cause.
@@ -56,7 +64,7 @@ class Outcome:
         """
         statuses = {None if cause is None else cause.status for cause in self._causes}
         cause = self._causes[0] if self._causes else None
-        if self.report.stored or cause is None or len(statuses) > 1:
+        if self._stored or cause is None or len(statuses) > 1:
             return self.report
         raise cause
 

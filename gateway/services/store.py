@@ -24,6 +24,9 @@ from gateway.telemetry.tasks import spawn
 
 _BATCH = 10
 _NO_PART = "The body holds no instance."
+_MOST_REFUSED = 1000
+"""Parts of one request that may be no instance; with the next one it ends, since it is no store."""
+_TOO_MANY_REFUSED = "Too many parts of the body are no instances that can be stored."
 
 
 class StoreInstances:
@@ -73,7 +76,7 @@ class _Reception:
     def __init__(self, request: StoreRequest, outcome: Outcome) -> None:
         self._request = request
         self._outcome = outcome
-        self._parts = 0
+        self._parts = self._refused = 0
         self.open_batch = Batch(request.plan)
 
     async def batches(self, intake: Intake, parts: AsyncIterator[BodyPart]) -> AsyncIterator[Batch]:
@@ -81,6 +84,8 @@ class _Reception:
         try:
             async for part in parts:
                 self._parts += 1
+                if self._refused >= _MOST_REFUSED:
+                    raise bad_request(_TOO_MANY_REFUSED)
                 await self._take_in(intake, part)
                 if self.open_batch.is_full:
                     full, self.open_batch = self.open_batch, Batch(self._request.plan)
@@ -95,6 +100,9 @@ class _Reception:
         try:
             instance = await intake.take_in(self._request, part)
         except Refused as refused:
+            self._refused += 1
             self._outcome.fail(refused.failure, refused.cause)
+            # A chunk may hold thousands of parts that are none, and nothing waits for anything.
+            await asyncio.sleep(0)
         else:
             self.open_batch.instances.append(instance)

@@ -22,6 +22,7 @@ from gateway.telemetry.logging import logging_to
 from gateway.telemetry.metrics import Metrics
 from tests.fakes.gateway_app import KeptLines
 
+
 @dataclass
 class Gateway:
     """A running gateway, a client of it, and all that it logged."""

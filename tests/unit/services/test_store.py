@@ -166,3 +166,10 @@ async def test_a_large_instance_is_never_held_in_memory(tmp_path: Path) -> None:
     assert report == StoreReport((stored(1),))
     assert taken == size + len(beginning)
     assert peak < limit
+
+
+async def test_a_body_of_a_hundred_thousand_empty_parts_is_no_store(setup: Setup) -> None:
+    """It used to cost the square of its parts, and the event loop for all of that time."""
+    report = await setup.send(multipart([dicom_file(1)] + [b""] * 100_000))
+    assert report.stored == (stored(1),)
+    assert len(report.failed) == 1001
