@@ -7,7 +7,8 @@ from gateway import errors
 
 _SINGLE_RANGE = re.compile(r"bytes[ \t]*=[ \t,]*([0-9]*)-([0-9]*)[ \t,]*", re.IGNORECASE | re.ASCII)
 _MAX_DIGITS = 18
-"""More digits than any body has; a longer number is not worth converting."""
+_BEYOND = 10**_MAX_DIGITS
+"""Behind the end of any body, as is every number of more digits: not worth converting."""
 
 
 def parse_range(header: str | None, length: int) -> tuple[int, int] | None:
@@ -18,12 +19,17 @@ def parse_range(header: str | None, length: int) -> tuple[int, int] | None:
     GatewayError 416 if the range lies outside of the body.
     """
     match = _SINGLE_RANGE.fullmatch(header.strip()) if header else None
-    if match is None or max(map(len, match.groups())) > _MAX_DIGITS:
+    if match is None:
         return None
     first, last = match.groups()
     if first:
-        return _from_first(int(first), int(last) if last else None, length)
-    return _suffix(int(last), length) if last else None
+        return _from_first(_number(first), _number(last) if last else None, length)
+    return _suffix(_number(last), length) if last else None
+
+
+def _number(digits: str) -> int:
+    digits = digits.lstrip("0") or "0"
+    return int(digits) if len(digits) <= _MAX_DIGITS else _BEYOND
 
 
 def _from_first(first: int, last: int | None, length: int) -> tuple[int, int] | None:

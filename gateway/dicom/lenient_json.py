@@ -16,6 +16,7 @@ _CHARACTER_SET = re.compile(rb'"00080005"\s*:\s*\{[^{}]*"Value"\s*:\s*\[\s*"([^"
 _NON_FINITE = re.compile(
     r'("(?:[^"\\]|\\.)*+"?)|([+-]?)\b(nan|inf(?:inity)?)\b(?:\(\w*\))?', re.IGNORECASE | re.DOTALL
 )
+_MOST_DIGITS = 1000
 
 
 def parse_json(body: bytes) -> Any:
@@ -36,11 +37,17 @@ def parse_json(body: bytes) -> Any:
 def _parse_again(text: str) -> Any:
     # The cause would quote what may be a patient's.
     try:
-        return json.loads(_NON_FINITE.sub(_finite_or_named, text), strict=False)
+        plain = _NON_FINITE.sub(_finite_or_named, text)
+        return json.loads(plain, strict=False, parse_int=_integer)
     except RecursionError:
         raise ValueError("the JSON is nested too deeply") from None
     except ValueError:
         raise ValueError("the body is no JSON") from None
+
+
+def _integer(digits: str) -> int | str:
+    """A number of more digits than Python converts is no value of any VR: it stays a text."""
+    return int(digits) if len(digits) <= _MOST_DIGITS else digits
 
 
 def _finite_or_named(match: re.Match[str]) -> str:

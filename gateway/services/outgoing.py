@@ -60,7 +60,7 @@ def instance_of(dataset: Dataset, requested: Resource) -> Resource:
     found = Resource(
         uid_of(dataset, Level.STUDY) or requested.study,
         uid_of(dataset, Level.SERIES) or requested.series,
-        uid_of(dataset, Level.INSTANCE) or requested.instance,
+        uid_of(dataset, Level.INSTANCE),
     )
     if found.series is None or found.instance is None:
         raise StreamBroken(502, "The archive's metadata names no instance.", "backend_answer")

@@ -82,6 +82,8 @@ async def _walked(source: SearchSource, query: SearchQuery, wanted: int) -> Sear
     if not walk.returned and without_empty != sent:
         walk = await source.walk_from_first(query, without_empty, wanted)
     source.manners.did_not_match(query, walk.unmatched)
+    if walk.repeats:
+        source.manners.did_repeat()
     return walk
 
 

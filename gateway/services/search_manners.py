@@ -17,11 +17,16 @@ class SearchManners:
         self.full_pages = FullPages()
         self.honours_offset = False
         """True once it has been seen to."""
+        self._repeats = False
         self._unmatched: set[tuple[str, ...]] = set()
 
     def pages(self, query: SearchQuery) -> bool:
-        """False if the backend's offset is known to count rows that do not match the query."""
-        return not any(key.path in self._unmatched for key in query.keys)
+        """False if the backend's offset is known to count other rows than the client's."""
+        return not (self._repeats or any(key.path in self._unmatched for key in query.keys))
+
+    def did_repeat(self) -> None:
+        """The backend gave a row twice: pages by its own offset would show some rows again."""
+        self._repeats = True
 
     def did_not_match(self, query: SearchQuery, names: Collection[str]) -> None:
         """The backend took no notice of these keys, so that its next pages are not the client's."""

@@ -54,6 +54,8 @@ class SearchWalk:
         self.unmatched: frozenset[str] = frozenset()
         """The names of the keys that the backend did not match."""
         self.unsupported: frozenset[str] = frozenset()
+        self.repeats = False
+        """The backend gave a row twice, so that its offset counts more rows than there are."""
         self.strange = 0
         """Rows that were left out since they belong elsewhere or nowhere."""
         self.ended = False
@@ -64,7 +66,7 @@ class SearchWalk:
     @property
     def is_filtered(self) -> bool:
         """The backend's own offset counts rows that are left out."""
-        return bool(self.unmatched or self.strange)
+        return bool(self.unmatched or self.strange or self.repeats)
 
     async def run(self, start: int, wanted: int) -> None:
         """Collect rows from the backend's row `start` on, until there are `wanted` or no more.
@@ -116,6 +118,7 @@ class SearchWalk:
             self.strange += 1
             return
         if uid in self._seen:
+            self.repeats = True
             return
         self._seen.add(uid)
         if not self._is_in_scope(row):

@@ -52,6 +52,14 @@ def scope_uids_of(request: web.Request) -> tuple[str | None, str | None]:
     return _optional_uid(match.get("study")), _optional_uid(match.get("series"))
 
 
+def bulkdata_path_of(request: web.Request) -> str:
+    """The path below the instance as the client wrote it, which is as the metadata gave it.
+
+    Decoded, an escaped question mark would begin a query, and others would be another name.
+    """
+    return request.rel_url.raw_path.split("/instances/", 1)[1].partition("/")[2]
+
+
 def frames_of(request: web.Request) -> tuple[int, ...]:
     """The frame list of the path, from 1, in the order asked; 400 for anything else (10.1.2)."""
     text = request.match_info["frames"].replace(" ", "")

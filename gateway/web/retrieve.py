@@ -21,7 +21,14 @@ from gateway.services.call import Call
 from gateway.services.representation import Retrieved
 from gateway.web.boundaries import keyed_boundary, random_boundary
 from gateway.web.multipart_body import retrieved_body
-from gateway.web.parsing import accept_of, call_of, frames_of, parameters_of, resource_of
+from gateway.web.parsing import (
+    accept_of,
+    bulkdata_path_of,
+    call_of,
+    frames_of,
+    parameters_of,
+    resource_of,
+)
 from gateway.web.partial_content import as_asked
 from gateway.web.scope import runtime_of
 from gateway.web.writing import Body, json_array, write_body
@@ -69,7 +76,7 @@ async def retrieve_frames(request: web.Request) -> web.StreamResponse:
 
 async def retrieve_bulkdata(request: web.Request) -> web.StreamResponse:
     """RetrieveBulkdata by a path that the archive keeps below the instance (10.4.1.1.5)."""
-    below = f"{request.match_info['bulk']}/{request.match_info['below']}"
+    below = bulkdata_path_of(request)
     acceptables = acceptable_bulkdata(accept_of(request))
     retrieve = runtime_of(request).bulkdata.at_location
     async with retrieve(call_of(request), resource_of(request), below, acceptables) as retrieved:

@@ -388,3 +388,18 @@ async def test_an_archives_redirect_is_never_followed_nor_passed_on(status: int)
 
 def test_the_public_url_of_these_tests_is_another_than_the_gateways_own() -> None:
     assert urlsplit(PUBLIC).scheme == "https"
+
+
+@pytest.mark.parametrize("name", ["a%20b", "a%2Bb+c", "a%3Fb", "a%25b", "a%2Cb;c"])
+async def test_a_uri_with_escapes_reaches_the_archive_as_the_archive_wrote_it(name: str) -> None:
+    async with behind_a_pacs() as (pacs, gateway):
+        uri = f"{pacs.base}{INSTANCE_PATH}/bulk/{name}"
+        dataset = metadata(**{f"x{PDF}": {"vr": "OB", "BulkDataURI": uri}})
+        pacs.on("GET", f"{ROOT}{INSTANCE_PATH}/metadata", Reply(json=[dataset]))
+        pacs.on("GET", f"{ROOT}{INSTANCE_PATH}/bulk/{name}", multipart_reply(Part(b"%PDF")))
+        async with gateway.get(f"{INSTANCE_PATH}/metadata") as response:
+            (found,) = await response.json(content_type=DICOM_JSON)
+        given = URL(found[PDF]["BulkDataURI"], encoded=True)
+        async with gateway.client.get(given, headers={"Accept": BULKDATA}) as response:
+            assert [part.body for part in await parts_of(response)] == [b"%PDF"]
+        assert (pacs.requests[-1].path, pacs.requests[-1].query) == (given.raw_path, "")

@@ -329,3 +329,16 @@ async def test_a_long_page_is_not_looked_through_on_the_event_loop(
 
     assert len(result.rows) == count
     assert (threading.get_ident() in rows[0].threads) is on_the_loop
+
+
+async def test_no_page_shows_a_row_again_where_an_archive_lists_one_twice() -> None:
+    archive = RowArchive(rows=[study(1), study(2), study(2), *map(study, range(3, 9))])
+    search = service_of(archive)
+    shown: list[int] = []
+    while True:
+        query = search_for(f"limit=3&offset={len(shown)}")
+        rows = (await search.search_backend(archive, query, CONTEXT)).rows
+        if not rows:
+            break
+        shown += numbers_of(rows)
+    assert shown == [1, 2, 3, 4, 5, 6, 7, 8]
