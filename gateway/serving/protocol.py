@@ -6,6 +6,7 @@ and quote what it could not read.
 
 import asyncio
 import logging
+from collections.abc import Callable
 from typing import Any
 
 from aiohttp import web
@@ -34,19 +35,28 @@ _INTERNAL = Problem(500, "An unexpected error; the log has it under this id.", "
 class GatewayProtocol(web.RequestHandler):
     """One connection."""
 
-    __slots__ = ("_events", "_head_seconds", "_head_timer")
+    __slots__ = ("_events", "_has_room", "_head_seconds", "_head_timer")
 
     def __init__(
-        self, server: web.Server, events: EventLog, head_seconds: float, **settings: Any
+        self,
+        server: web.Server,
+        events: EventLog,
+        has_room: Callable[[], bool],
+        head_seconds: float,
+        **settings: Any,
     ) -> None:
         super().__init__(server, **settings)
         self._events = events
+        self._has_room = has_room
         self._head_seconds = head_seconds
         self._head_timer: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        self._start_head_timer()
+        if self._has_room():
+            self._start_head_timer()
+        else:
+            self.force_close()
 
     def connection_lost(self, exc: BaseException | None) -> None:
         self._stop_head_timer()
@@ -88,14 +98,16 @@ class GatewayProtocol(web.RequestHandler):
             request.content.feed_eof()
             self.close()
 
-    def close_if_idle(self) -> None:
+    def close_if_idle(self) -> bool:
         """Close unless a request's body is being read, or the request answered.
 
         aiohttp's own ways to close a connection gently make it deaf: what is still coming of an
         upload would be thrown away, and the upload could not finish.
         """
-        if self._is_between_requests():
+        is_idle = self._is_between_requests()
+        if is_idle:
             self.force_close()
+        return is_idle
 
     def handle_error(
         self,
@@ -132,9 +144,11 @@ class GatewayServer(web.Server):
         server: web.Server,
         events: EventLog,
         settings: dict[str, Any],
+        most_connections: int,
         head_seconds: float = HEAD_SECONDS,
     ) -> None:
         self._events = events
+        self._most_connections = most_connections
         self._head_seconds = head_seconds
         super().__init__(
             server.request_handler,
@@ -144,14 +158,17 @@ class GatewayServer(web.Server):
 
     def __call__(self) -> web.RequestHandler:
         return GatewayProtocol(
-            self, self._events, self._head_seconds, loop=self._loop, **self._kwargs
+            self, self._events, self._has_room, self._head_seconds, loop=self._loop, **self._kwargs
         )
 
-    def close_idle(self) -> None:
-        """Close the connections on which nothing is happening."""
-        for connection in self.connections:
-            if isinstance(connection, GatewayProtocol):
-                connection.close_if_idle()
+    def _has_room(self) -> bool:
+        """For the newest connection; where there is none, idle ones have to make it."""
+        return len(self.connections) <= self._most_connections or self.close_idle() > 0
+
+    def close_idle(self) -> int:
+        """Close the connections on which no request is under way, and say how many they were."""
+        ours = (each for each in self.connections if isinstance(each, GatewayProtocol))
+        return sum(each.close_if_idle() for each in ours)
 
 
 def _problem(status: int, error: BaseException | None) -> Problem:

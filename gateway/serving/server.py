@@ -9,6 +9,7 @@ from contextlib import asynccontextmanager
 from aiohttp import web
 
 from gateway.config.server import ServerConfig
+from gateway.serving.descriptors import most_connections
 from gateway.serving.protocol import GatewayServer
 from gateway.serving.stop import StopSignals, happens_within
 from gateway.web.application import connection_settings
@@ -30,7 +31,8 @@ class GatewayRunner(web.AppRunner):
         super().__init__(app, shutdown_timeout=_AFTER_ABORT_SECONDS, **self._settings)
 
     async def _make_server(self) -> web.Server:
-        return GatewayServer(await super()._make_server(), self.app[LOG], self._settings)
+        server = await super()._make_server()
+        return GatewayServer(server, self.app[LOG], self._settings, most_connections())
 
 
 @asynccontextmanager

@@ -9,6 +9,10 @@ from gateway.services.representation import Representation, Retrieved
 from gateway.web.writing import Body
 
 _JOINED = 64 * 1024
+# Types that a browser runs scripts of: what somebody stored is not to run as a page of ours.
+_ACTIVE = frozenset(
+    {"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml"}
+)
 
 
 async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
@@ -16,6 +20,8 @@ async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
     first = await anext(retrieved.representations)
     if not retrieved.multipart:
         headers = {} if first.location is None else {"Content-Location": first.location}
+        if first.media_type.essence in _ACTIVE:
+            headers["Content-Security-Policy"] = "sandbox"
         return Body(str(first.media_type), first.chunks, first.length, headers=headers)
     media_type = MediaType(MULTIPART, (("type", first.media_type.essence), ("boundary", boundary)))
     head = _head(first, boundary, first=True)

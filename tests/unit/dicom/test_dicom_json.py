@@ -347,7 +347,7 @@ def test_ten_thousand_attributes_take_no_more_than_a_moment() -> None:
     begun = time.process_time()
     found = honest(dataset)
     assert len(found) == len(dataset) == 256 * 40
-    assert time.process_time() - begun < 0.5
+    assert time.process_time() - begun < 3  # it takes 0.02 s; what is quadratic takes minutes
 
 
 _JUNK = st.recursive(

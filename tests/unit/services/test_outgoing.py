@@ -96,6 +96,12 @@ def test_metadata_of_something_else_is_never_passed_on(tag: str) -> None:
         outgoing(dataset, {})
 
 
+@pytest.mark.parametrize("nothing", [{}, {"error": "no such instance"}])
+def test_an_object_that_is_no_dataset_is_never_passed_on(nothing: Dataset) -> None:
+    with pytest.raises(StreamBroken):
+        outgoing(nothing, {})
+
+
 def test_a_study_row_gets_the_gateways_retrieve_url() -> None:
     row: Dataset = {
         "0020000D": {"vr": "UI", "Value": ["1.2"]},

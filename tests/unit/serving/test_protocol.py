@@ -2,7 +2,7 @@
 
 import asyncio
 import json
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 
 import pytest
@@ -146,24 +146,39 @@ HEAD_SECONDS = 0.2
 HEAD = b"GET / HTTP/1.1\r\nHost: localhost\r\n\r\n"
 
 
+Connection = tuple[asyncio.StreamReader, asyncio.StreamWriter]
+
+
 @asynccontextmanager
-async def connected() -> AsyncIterator[tuple[asyncio.StreamReader, asyncio.StreamWriter]]:
-    """A connection on which a head may take HEAD_SECONDS, and its answer takes twice as long."""
+async def listening(most: int = 100) -> AsyncIterator[Callable[[], Awaitable[Connection]]]:
+    """Opens connections on which a head may take HEAD_SECONDS, and its answer takes twice as
+    long; `most` of them at once."""
 
     async def say_ok(request: web.BaseRequest) -> web.StreamResponse:
         await asyncio.sleep(2 * HEAD_SECONDS)
         return web.Response(text="ok")
 
+    async def connect() -> Connection:
+        opened.append(await asyncio.open_connection(*listener.sockets[0].getsockname()))
+        return opened[-1]
+
+    opened: list[Connection] = []
     log = EventLog(NoLines(), "json", "error")
-    server = GatewayServer(web.Server(say_ok), log, {}, HEAD_SECONDS)
+    server = GatewayServer(web.Server(say_ok), log, {}, most, HEAD_SECONDS)
     listener = await asyncio.get_running_loop().create_server(server, "127.0.0.1", 0)
     async with listener, asyncio.timeout(10):
-        reader, writer = await asyncio.open_connection(*listener.sockets[0].getsockname())
         try:
-            yield reader, writer
+            yield connect
         finally:
-            writer.close()
+            for _, writer in opened:
+                writer.close()
             await server.shutdown()
+
+
+@asynccontextmanager
+async def connected() -> AsyncIterator[Connection]:
+    async with listening() as connect:
+        yield await connect()
 
 
 async def say_slowly(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
@@ -214,3 +229,24 @@ async def test_a_head_in_two_pieces_is_a_whole_one() -> None:
             await asyncio.sleep(HEAD_SECONDS / 8)
             writer.write(HEAD[9:])
             await reader.readuntil(b"ok")
+
+
+async def test_idle_connections_make_room_for_a_new_one() -> None:
+    async with listening(most=2) as connect:
+        idle = [await connect() for _ in range(2)]
+        reader, writer = await connect()
+        writer.write(HEAD)
+        assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
+        assert [await each.read() for each, _ in idle] == [b"", b""]
+
+
+async def test_a_connection_too_many_is_closed_and_hurts_none_at_work() -> None:
+    async with listening(most=2) as connect:
+        busy = [await connect() for _ in range(2)]
+        for _, writer in busy:
+            writer.write(HEAD)
+        await asyncio.sleep(HEAD_SECONDS / 4)
+        reader, _ = await connect()
+        assert await reader.read() == b""
+        for reader, _ in busy:
+            assert b" 200 " in await reader.readuntil(b"\r\n\r\n")
