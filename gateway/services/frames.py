@@ -1,7 +1,7 @@
 """RetrieveFrames (PS3.18 10.4.1.1.6): a part each, in the order asked, truly labelled."""
 
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncGenerator, AsyncIterator, Sequence
+from contextlib import aclosing, asynccontextmanager
 from dataclasses import replace
 
 from gateway.backends.base import Part
@@ -42,12 +42,15 @@ class RetrieveFrames:
         resource = self._view.incoming(instance)
         backend = await self._planner.retrieve(call, resource)
         async with backend.retrieve_frames(resource, frames, call.context) as parts:
-            located = _located(parts, [call.links.frame(instance, number) for number in frames])
-            only_one = len(frames) == 1
-            yield await negotiated(located, acceptables, _represent, only_one=only_one)
+            urls = [call.links.frame(instance, number) for number in frames]
+            async with aclosing(_located(parts, urls)) as located:
+                only_one = len(frames) == 1
+                yield await negotiated(located, acceptables, _represent, only_one=only_one)
 
 
-async def _located(parts: AsyncIterator[Part], locations: Sequence[str]) -> AsyncIterator[Part]:
+async def _located(
+    parts: AsyncIterator[Part], locations: Sequence[str]
+) -> AsyncGenerator[Part, None]:
     """The parts at the gateway's own URLs: none at all, or one for each."""
     for number, location in enumerate(locations):
         part = await anext(parts, None)
