@@ -1,21 +1,22 @@
 """Answers read as parts, whichever of the two forms an archive chose (PS3.18 8.6.1)."""
 
-from collections.abc import AsyncGenerator, AsyncIterator
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from functools import lru_cache
 
 from gateway.backends.base import Part
 from gateway.backends.transport import Answer
-from gateway.dicom.media_types import OCTETS, MediaType
+from gateway.dicom.media_types import MULTIPART, OCTETS, MediaType
 from gateway.dicom.multipart import BodyPart, boundary_of, read_parts
-from gateway.dicom.multipart_parser import MultipartError
 from gateway.dicom.streams import alone, close_source
 from gateway.dicom.uids import is_uid
 from gateway.errors import StreamBroken
 
 _SYNTAX = "transfer-syntax"
 _CACHED = 1024
+_BOUNDARY = re.compile(r'; *boundary=(?:"([^"\\]+)"|([^\s";,]+))(?= *(?:;|$))', re.IGNORECASE)
 
 
 def is_multipart(answer: Answer) -> bool:
@@ -27,35 +28,47 @@ def parts_of(answer: Answer) -> AsyncGenerator[Part, None]:
 
     StreamBroken, from here or from a part's chunks, for a body that is damaged or cut.
     """
-    whole = _media_type(answer.headers.get("content-type"))
-    return _parts(answer, whole) if is_multipart(answer) else _single(answer, whole)
+    text = answer.headers.get("content-type")
+    if not is_multipart(answer):
+        return _single(answer, _media_type(text))
+    return _parts(answer, *_whole(text or ""))
 
 
-async def exactly(count: int, parts: AsyncIterator[Part]) -> AsyncGenerator[Part, None]:
+def _whole(text: str) -> tuple[MediaType, MediaType]:
+    """A multipart type, and what of it names the boundary.
+
+    Boundaries are new each time and the rest is not: without them a type is in the cache of those
+    that were read before.
+    """
+    found = _BOUNDARY.search(text)
+    if found is None or text.count('"', 0, found.start()) % 2:
+        whole = _media_type(text)
+        return whole, whole
+    boundary = MediaType(MULTIPART, (("boundary", found[1] or found[2]),))
+    return _media_type(text[: found.start()] + text[found.end() :]), boundary
+
+
+async def exactly(
+    count: int, parts: AsyncIterator[Part], check: Callable[[int, Part], None] | None = None
+) -> AsyncGenerator[Part, None]:
     """The parts, of which there must be `count`: StreamBroken for one too few or too many.
 
+    `check` is given each one's place, from 0, and the part itself, to refuse it by raising.
     Closing this closes `parts`.
     """
     try:
-        for number in range(1, count + 1):
+        for number in range(count):
             part = await anext(parts, None)
             if part is None:
                 raise _broken("The archive sent too few parts.")
-            if number == count:
+            if check is not None:
+                check(number, part)
+            if number == count - 1:
                 too_many = _broken("The archive sent more parts than were asked for.")
                 part = replace(part, chunks=alone(part.chunks, parts, too_many))
             yield part
     finally:
         await close_source(parts)
-
-
-async def to_the_end(chunks: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
-    """The chunks, with what is wrong with the multipart body as StreamBroken."""
-    try:
-        async for chunk in chunks:
-            yield chunk
-    except MultipartError as error:
-        raise _broken("The archive's answer is no proper multipart body.") from error
 
 
 def label(own: MediaType, whole: MediaType) -> MediaType:
@@ -81,16 +94,14 @@ async def _single(answer: Answer, whole: MediaType) -> AsyncGenerator[Part, None
         yield Part(label(whole, whole), answer.chunks(), answer.length, location)
 
 
-async def _parts(answer: Answer, whole: MediaType) -> AsyncGenerator[Part, None]:
+async def _parts(answer: Answer, whole: MediaType, naming: MediaType) -> AsyncGenerator[Part, None]:
     try:
-        boundary = boundary_of(whole)
-        async with aclosing(read_parts(answer.chunks(), boundary)) as parts:
-            async for part in parts:
-                yield _part(part, whole)
-    except MultipartError as error:
-        raise _broken("The archive's answer is no proper multipart body.") from error
+        boundary = boundary_of(naming)
     except ValueError as error:
         raise _broken("The archive's answer names no boundary.") from error
+    async with aclosing(read_parts(answer.chunks(), boundary, broken=_no_multipart)) as parts:
+        async for part in parts:
+            yield _part(part, whole)
 
 
 def _part(part: BodyPart, whole: MediaType) -> Part:
@@ -99,7 +110,7 @@ def _part(part: BodyPart, whole: MediaType) -> Part:
     length = part.headers.get("content-length", "")
     return Part(
         label(own, whole),
-        to_the_end(part.chunks),
+        part.chunks,
         int(length) if length.isdecimal() else None,
         part.headers.get("content-location"),
     )
@@ -110,6 +121,10 @@ def _media_type(text: str | None) -> MediaType:
         return MediaType.parse(text or OCTETS)
     except ValueError:
         return MediaType(OCTETS)
+
+
+def _no_multipart() -> StreamBroken:
+    return _broken("The archive's answer is no proper multipart body.")
 
 
 def _broken(message: str) -> StreamBroken:

@@ -44,27 +44,13 @@ class DicomWebFrames:
         self, instance: Resource, frames: Run, context: CallContext
     ) -> AsyncIterator[AsyncIterator[Part]]:
         """A part a frame. BackendNotFound if the instance has no such frame."""
-        async with aclosing(self._frames(instance, frames, context)) as parts:
+        async with aclosing(self._in_runs(instance, frames, context)) as parts:
             yield parts
-
-    async def _frames(
-        self, instance: Resource, frames: Run, context: CallContext
-    ) -> AsyncGenerator[Part, None]:
-        given = False
-        try:
-            async with aclosing(self._in_runs(instance, frames, context)) as parts:
-                async for part in parts:
-                    given = True
-                    yield part
-        except BackendError as error:
-            if not given:
-                raise
-            raise StreamBroken(error.status, error.public_message, error.category) from error
 
     async def _in_runs(
         self, instance: Resource, frames: Run, context: CallContext
     ) -> AsyncGenerator[Part, None]:
-        habits = self._learned.habits
+        habits, given = self._learned.habits, False
         runs = deque(_single(frames) if habits.is_unknown(_LIST) else ascending_runs(frames))
         if len(runs) > 1:
             # The last of them must not be found missing when the first has been sent already.
@@ -73,15 +59,18 @@ class DicomWebFrames:
         while runs:
             run = runs.popleft()
             async with AsyncExitStack() as stack:
-                answer = await self._opened(stack, instance, run, context)
+                try:
+                    answer = await self._opened(stack, instance, run, context)
+                except BackendError as error:
+                    raise _after_others(error) if given else error
                 if answer is None:
                     refused = [_LIST]
                     runs.extendleft(reversed(_single(run)))
                     continue
                 habits.took(_LIST if len(run) > 1 else _ONE, refused)
-                refused = []
-                given = exactly(len(run), _located(run, parts_of(answer)))
-                async for part in await stack.enter_async_context(aclosing(given)):
+                refused, given = [], True
+                parts = exactly(len(run), parts_of(answer), partial(_check, run))
+                async for part in await stack.enter_async_context(aclosing(parts)):
                     yield part
 
     async def _opened(
@@ -146,18 +135,18 @@ def _value(dataset: Dataset, tag: str) -> object:
     return values[0] if isinstance(values, list) and len(values) == 1 else None
 
 
-async def _located(run: Run, parts: AsyncGenerator[Part, None]) -> AsyncIterator[Part]:
-    """The parts, unless one says itself that it is no frame, or not the one in its place."""
-    numbers = iter(run)
-    async with aclosing(parts):
-        async for part in parts:
-            expected = next(numbers, None)
-            if _NO_FRAME.fullmatch(part.media_type.essence):
-                raise StreamBroken(502, "The archive sent what is no frame.", "backend_answer")
-            named = _LOCATION.fullmatch(part.location or "")
-            if named is not None and int(named[1]) != expected:
-                raise StreamBroken(502, "The archive sent another frame.", "backend_answer")
-            yield part
+def _check(run: Run, number: int, part: Part) -> None:
+    """StreamBroken if a part says itself that it is no frame, or not the one in its place."""
+    if _NO_FRAME.fullmatch(part.media_type.essence):
+        raise StreamBroken(502, "The archive sent what is no frame.", "backend_answer")
+    named = _LOCATION.fullmatch(part.location or "")
+    if named is not None and int(named[1]) != run[number]:
+        raise StreamBroken(502, "The archive sent another frame.", "backend_answer")
+
+
+def _after_others(error: BackendError) -> StreamBroken:
+    """What no longer can be an answer of its own."""
+    return StreamBroken(error.status, error.public_message, error.category)
 
 
 def _single(frames: Sequence[int]) -> list[Run]:

@@ -8,12 +8,13 @@ exactly this case.
 
 import re
 from collections import deque
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.multipart_parser import (
     Event,
+    MultipartError,
     MultipartParser,
     PartBegin,
     PartData,
@@ -55,14 +56,18 @@ def boundary_of(content_type: MediaType) -> str:
 
 
 async def read_parts(
-    chunks: AsyncIterator[bytes], boundary: str, *, max_header: int = 16 * 1024
+    chunks: AsyncIterator[bytes],
+    boundary: str,
+    *,
+    max_header: int = 16 * 1024,
+    broken: Callable[[], Exception] | None = None,
 ) -> AsyncGenerator[BodyPart, None]:
     """The parts of a body, in order, as they arrive.
 
-    MultipartError, from here or from a part's chunks, when the body is broken or ends before its
-    closing delimiter. Closing this closes `chunks`.
+    MultipartError, or what `broken` makes of it, from here or from a part's chunks, when the body
+    is broken or ends before its closing delimiter. Closing this closes `chunks`.
     """
-    events = _Events(chunks, MultipartParser(boundary, max_header=max_header))
+    events = _Events(chunks, MultipartParser(boundary, max_header=max_header), broken)
     try:
         while isinstance(begin := await events.next(), PartBegin):
             payload = _Payload(events)
@@ -104,9 +109,15 @@ def body_length(boundary: str, heads: Iterable[bytes], lengths: Iterable[int]) -
 class _Events:
     """The events of a body, one at a time, however they come in chunks."""
 
-    def __init__(self, chunks: AsyncIterator[bytes], parser: MultipartParser) -> None:
+    def __init__(
+        self,
+        chunks: AsyncIterator[bytes],
+        parser: MultipartParser,
+        broken: Callable[[], Exception] | None,
+    ) -> None:
         self._chunks = chunks
         self._parser = parser
+        self._broken = broken
         self._pending: deque[Event] = deque()
         self._epilogue = 0
 
@@ -114,14 +125,19 @@ class _Events:
         """None at the end of a complete body."""
         while not self._pending:
             chunk = await anext(self._chunks, None)
-            if chunk is None:
-                self._pending.extend(self._parser.close())
-                return self._pending.popleft() if self._pending else None
-            if self._parser.complete:
+            if chunk is not None and self._parser.complete:
                 self._epilogue += len(chunk)
                 if self._epilogue > _MAX_EPILOGUE:
                     return None
-            self._pending.extend(self._parser.feed(chunk))
+            try:
+                events = self._parser.close() if chunk is None else self._parser.feed(chunk)
+            except MultipartError as error:
+                if self._broken is None:
+                    raise
+                raise self._broken() from error
+            if chunk is None and not events:
+                return None
+            self._pending.extend(events)
         return self._pending.popleft()
 
 

@@ -5,9 +5,9 @@ and within heads, blank lines or text before the first delimiter, a body that en
 end behind its closing delimiter.
 
 Never taken: a body that ends before its closing delimiter, and a payload that differs from the
-Content-Length of its own part. The delimiter alone decides where a part ends, but no writer is
-known that counts its payload wrongly: a difference is a cut payload or a delimiter within it,
-and either would pass for a whole image.
+Content-Length of its own part. Where a part tells its length, its payload is counted and not
+searched, and its delimiter must follow: no writer is known that counts its payload wrongly, while
+pixels can hold any boundary. Where it does not, the delimiter alone decides where it ends.
 """
 
 import re
@@ -141,10 +141,30 @@ class MultipartParser:
         events.append(PartBegin(headers))
         self._declared = _declared_length(headers)
         self._received = 0
+        if self._declared:
+            self._step = self._counted
+            return blank.end()
         # The blank line's CRLF is also that of a delimiter which follows it at once.
         self._shared = 2 if blank[0] == b"\n\r\n" else 0
         self._step = self._payload
         return blank.end() - self._shared
+
+    def _counted(self, data: bytes, position: int, events: list[Event]) -> int | None:
+        left = (self._declared or 0) - self._received
+        piece = data[position : position + left]
+        self._received += len(piece)
+        if piece:
+            events.append(PartData(piece))
+        if len(piece) < left:
+            return None
+        self._step = self._end_of_counted
+        return position + left
+
+    def _end_of_counted(self, data: bytes, position: int, events: list[Event]) -> int | None:
+        found, rest = _find(self._delimiter, data, position)
+        if found > position:
+            raise MultipartError("a part is not as long as its Content-Length says")
+        return self._behind(data, found, rest, events)
 
     def _payload(self, data: bytes, position: int, events: list[Event]) -> int | None:
         found, rest = _find(self._delimiter, data, position)
@@ -166,7 +186,7 @@ class MultipartParser:
         return rest.end()
 
     def _boundary_seen(self, *, closing: bool, events: list[Event]) -> None:
-        if self._step == self._payload:
+        if self._step in (self._payload, self._end_of_counted):
             if self._declared not in (None, self._received):
                 raise MultipartError("a part is not as long as its Content-Length says")
             events.append(PartEnd())

@@ -23,13 +23,16 @@ async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
         if first.media_type.essence in _ACTIVE:
             headers["Content-Security-Policy"] = "sandbox"
         return Body(str(first.media_type), first.chunks, first.length, headers=headers)
-    media_type = MediaType(MULTIPART, (("type", first.media_type.essence), ("boundary", boundary)))
+    media_type = MediaType(MULTIPART, (("type", first.media_type.essence),))
     head = _head(first, boundary, first=True)
     length = None
     if retrieved.only_one and first.length is not None:
         length = body_length(boundary, (head,), (first.length,))
     representations = prepended(first, retrieved.representations)
-    return Body(str(media_type), _framed(head, representations, boundary), length)
+    # Put together here, since the rest is written once for all answers, and a boundary never twice.
+    return Body(
+        f"{media_type}; boundary={boundary}", _framed(head, representations, boundary), length
+    )
 
 
 async def _framed(
