@@ -3,7 +3,6 @@
 import re
 from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
-from dataclasses import replace
 from functools import lru_cache
 
 from gateway.backends.base import Part
@@ -65,7 +64,8 @@ async def exactly(
                 check(number, part)
             if number == count - 1:
                 too_many = _broken("The archive sent more parts than were asked for.")
-                part = replace(part, chunks=alone(part.chunks, parts, too_many))
+                chunks = alone(part.chunks, parts, too_many)
+                part = Part(part.media_type, chunks, part.length, part.location)
             yield part
     finally:
         await close_source(parts)

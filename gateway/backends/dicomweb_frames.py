@@ -62,7 +62,9 @@ class DicomWebFrames:
                 try:
                     answer = await self._opened(stack, instance, run, context)
                 except BackendError as error:
-                    raise _after_others(error) if given else error
+                    if not given:
+                        raise
+                    raise _after_others(error) from error
                 if answer is None:
                     refused = [_LIST]
                     runs.extendleft(reversed(_single(run)))

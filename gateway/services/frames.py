@@ -2,7 +2,6 @@
 
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import replace
 
 from gateway.backends.base import Part
 from gateway.dicom.acceptable import Acceptable
@@ -55,7 +54,7 @@ async def _located(
     for number, location in enumerate(locations):
         part = await anext(parts, None)
         if part is not None:
-            yield replace(part, location=location)
+            yield Part(part.media_type, part.chunks, part.length, location)
         elif number:
             raise StreamBroken(502, "The archive sent too few frames.", "backend_answer")
         else:

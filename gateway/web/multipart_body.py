@@ -9,6 +9,8 @@ from gateway.services.representation import Representation, Retrieved
 from gateway.web.writing import Body
 
 _JOINED = 64 * 1024
+"""Bytes up to which joining costs less than a packet."""
+_SMALL = 4 * 1024
 # Types that a browser runs scripts of: what somebody stored is not to run as a page of ours.
 _ACTIVE = frozenset(
     {"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml"}
@@ -38,21 +40,20 @@ async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
 async def _framed(
     head: bytes, representations: AsyncIterator[Representation], boundary: str
 ) -> AsyncIterator[bytes]:
-    """`head` is the first one's."""
+    """`head` is the first one's. What is small goes with what follows it: one packet for two."""
+    small = b""
     async for representation in representations:
-        head = head or _head(representation, boundary, first=False)
+        small += head or _head(representation, boundary, first=False)
+        head = b""
         async for chunk in representation.chunks:
-            # Only with its first byte in hand; together where joining costs less than a packet.
-            if head and len(chunk) > _JOINED:
-                yield head
+            if small and len(chunk) > _JOINED:
+                yield small
+                small = b""
+            chunk = small + chunk if small else chunk
+            small = chunk if len(chunk) <= _SMALL else b""
+            if not small:
                 yield chunk
-            else:
-                yield head + chunk
-            head = b""
-        if head:
-            yield head
-            head = b""
-    yield closing(boundary)
+    yield small + closing(boundary)
 
 
 def _head(representation: Representation, boundary: str, *, first: bool) -> bytes:

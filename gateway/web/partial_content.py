@@ -19,7 +19,8 @@ from gateway.web.writing import Body
 @asynccontextmanager
 async def as_asked(request: web.Request, body: Body) -> AsyncIterator[Body]:
     """The whole body, or the range of it that the request asks for; 416 outside of it."""
-    body = replace(body, headers=body.headers | {hdrs.ACCEPT_RANGES: "bytes"})
+    headers = {**body.headers, hdrs.ACCEPT_RANGES: "bytes"}
+    body = Body(body.content_type, body.chunks, body.length, body.status, headers)
     header = request.headers.get(hdrs.RANGE)
     # Without validators no If-Range can match: the whole body is the answer (RFC 9110 13.1.5).
     if header is None or hdrs.IF_RANGE in request.headers or request.method != hdrs.METH_GET:
