@@ -93,6 +93,8 @@ def parameters_of(request: web.Request) -> tuple[tuple[str, str], ...]:
 def accept_of(request: web.Request) -> tuple[MediaRange, ...]:
     """The acceptable media types (8.3.3.1: the `accept` parameter wins over the header)."""
     header = ",".join(request.headers.getall(hdrs.ACCEPT, ()))
+    if "accept" not in request.rel_url.raw_query_string.lower():
+        return parse_accept(header or None, None)
     asked = [value for name, value in parameters_of(request) if name.lower() == "accept"]
     return parse_accept(header or None, ",".join(asked) or None)
 
