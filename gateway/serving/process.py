@@ -16,6 +16,7 @@ from pydantic import SecretStr
 
 from gateway.app import create_application, draw_secret
 from gateway.config.model import Config
+from gateway.serving.allocator import keep_freed_memory
 from gateway.serving.listener import bind, tls_context
 from gateway.serving.loops import new_event_loop
 from gateway.serving.server import drain, serving
@@ -69,6 +70,7 @@ def run_process(
         logging_to(lines, settings.format, settings.level) as log,
         asyncio.Runner(loop_factory=new_event_loop) as runner,
     ):
+        keep_freed_memory()
         app = create_application(service.config, metrics, log)
         # What is there by now stays: the collector need not go through it again and again.
         gc.freeze()
