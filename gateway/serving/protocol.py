@@ -41,7 +41,7 @@ class GatewayProtocol(web.RequestHandler):
         self,
         server: web.Server,
         events: EventLog,
-        has_room: Callable[[], bool],
+        has_room: Callable[[web.RequestHandler], bool],
         head_seconds: float,
         **settings: Any,
     ) -> None:
@@ -53,7 +53,7 @@ class GatewayProtocol(web.RequestHandler):
 
     def connection_made(self, transport: asyncio.BaseTransport) -> None:
         super().connection_made(transport)
-        if self._has_room():
+        if self._has_room(self):
             self._start_head_timer()
         else:
             self.force_close()
@@ -161,14 +161,14 @@ class GatewayServer(web.Server):
             self, self._events, self._has_room, self._head_seconds, loop=self._loop, **self._kwargs
         )
 
-    def _has_room(self) -> bool:
+    def _has_room(self, newest: web.RequestHandler) -> bool:
         """For the newest connection; where there is none, idle ones have to make it."""
-        return len(self.connections) <= self._most_connections or self.close_idle() > 0
+        return len(self.connections) <= self._most_connections or self.close_idle(newest) > 0
 
-    def close_idle(self) -> int:
+    def close_idle(self, but: web.RequestHandler | None = None) -> int:
         """Close the connections on which no request is under way, and say how many they were."""
         ours = (each for each in self.connections if isinstance(each, GatewayProtocol))
-        return sum(each.close_if_idle() for each in ours)
+        return sum(each.close_if_idle() for each in ours if each is not but)
 
 
 def _problem(status: int, error: BaseException | None) -> Problem:
