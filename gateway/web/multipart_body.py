@@ -10,7 +10,6 @@ from gateway.web.writing import Body
 
 _JOINED = 64 * 1024
 """Bytes up to which joining costs less than a packet."""
-_SMALL = 4 * 1024
 # Types that a browser runs scripts of: what somebody stored is not to run as a page of ours.
 _ACTIVE = frozenset(
     {"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml"}
@@ -33,27 +32,39 @@ async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
     representations = prepended(first, retrieved.representations)
     # Put together here, since the rest is written once for all answers, and a boundary never twice.
     return Body(
-        f"{media_type}; boundary={boundary}", _framed(head, representations, boundary), length
+        f"{media_type}; boundary={boundary}",
+        _framed(head, representations, boundary, length),
+        length,
     )
 
 
 async def _framed(
-    head: bytes, representations: AsyncIterator[Representation], boundary: str
+    head: bytes, representations: AsyncIterator[Representation], boundary: str, length: int | None
 ) -> AsyncIterator[bytes]:
-    """`head` is the first one's. What is small goes with what follows it: one packet for two."""
-    small = b""
+    """`head` is the first one's, `length` that of the whole body where it is known.
+
+    A head waits for the bytes that follow it, and the last bytes for the end of the body: one
+    packet for two. Nothing else waits: the archive may take its time with what comes next.
+    """
+    end = closing(boundary)
+    sent = 0
+    waiting = b""
     async for representation in representations:
-        small += head or _head(representation, boundary, first=False)
+        waiting += head or _head(representation, boundary, first=False)
         head = b""
         async for chunk in representation.chunks:
-            if small and len(chunk) > _JOINED:
-                yield small
-                small = b""
-            chunk = small + chunk if small else chunk
-            small = chunk if len(chunk) <= _SMALL else b""
-            if not small:
-                yield chunk
-    yield small + closing(boundary)
+            if waiting and len(chunk) > _JOINED:
+                yield waiting
+                sent += len(waiting)
+                waiting = b""
+            piece = waiting + chunk if waiting else chunk
+            if len(piece) <= _JOINED and sent + len(piece) + len(end) == length:
+                waiting = piece
+            else:
+                yield piece
+                sent += len(piece)
+                waiting = b""
+    yield waiting + end
 
 
 def _head(representation: Representation, boundary: str, *, first: bool) -> bytes:

@@ -108,6 +108,9 @@ async def command(
         readers.create_task(_gather(process.stderr, running.errors))
         try:
             yield running
+        except Exception as failure:
+            failure.add_note("\n".join(["The gateway said:", *running.errors, *running.output]))
+            raise
         finally:
             with suppress(ProcessLookupError):
                 process.kill()

@@ -108,6 +108,22 @@ async def test_a_body_that_ends_in_good_order_before_its_end_never_looks_whole(
                 await response.read()
 
 
+@pytest.mark.parametrize("size", [1, 4096, 100_000])
+async def test_what_the_archive_has_sent_does_not_wait_for_what_it_has_not(size: int) -> None:
+    go_on = asyncio.Event()
+    headers = {"Content-Type": "application/octet-stream", "Content-Length": str(2 * size + 1)}
+    async with behind_a_pacs() as (pacs, gateway):
+        reply = Reply(headers=headers, steps=[b"a" * size, 0.05, b"b" * size, go_on, b"c"])
+        pacs.on("GET", f"{ROOT}{INSTANCE_PATH}/bulk/1", reply)
+        accept = {"Accept": BULKDATA}
+        async with gateway.get(f"{INSTANCE_PATH}/bulk/1", headers=accept) as response:
+            async with asyncio.timeout(10):
+                await response.content.readuntil(b"\r\n\r\n")
+                assert await response.content.readexactly(2 * size) == b"a" * size + b"b" * size
+            go_on.set()
+            assert (await response.read()).startswith(b"c\r\n--")
+
+
 async def wire(gateway: Gateway, path: str, accept: str, version: str) -> tuple[bytes, bool]:
     """All bytes that came, and whether the connection was reset."""
     reader, writer = await asyncio.open_connection("127.0.0.1", gateway.port)

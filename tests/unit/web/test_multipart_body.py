@@ -49,14 +49,32 @@ async def test_a_part_without_bytes_keeps_its_head() -> None:
     ]
 
 
-async def test_what_is_small_leaves_with_what_follows_it_and_nothing_large_is_copied() -> None:
+async def test_a_head_leaves_with_what_follows_it_and_nothing_large_is_copied() -> None:
     large = b"x" * (64 * 1024 + 1)
     parts = each([representation(large), representation(b"small")])
     body = await retrieved_body(Retrieved(True, parts), "b")
-    head, first, rest = [piece async for piece in body.chunks]
+    head, first, second, end = [piece async for piece in body.chunks]
     assert first is large
     assert head.endswith(b"\r\n\r\n")
-    assert rest.endswith(b"\r\n\r\nsmall\r\n--b--\r\n")
+    assert second.endswith(b"\r\n\r\nsmall")
+    assert end == b"\r\n--b--\r\n"
+
+
+async def test_bytes_never_wait_for_what_the_archive_has_yet_to_send() -> None:
+    only = representation(b"one", b"two", b"three", length=12)
+    parts = each([representation(b"one", b"two"), representation(b"three")])
+    for retrieved in (Retrieved(True, each([only])), Retrieved(True, parts)):
+        body = await retrieved_body(retrieved, "b")
+        ends = [piece[-5:] async for piece in body.chunks]
+        assert ends == [b"\r\none", b"two", b"three", b"b--\r\n"]
+
+
+async def test_the_last_bytes_of_a_known_length_leave_with_the_end() -> None:
+    only = representation(b"one", b"two", length=6)
+    body = await retrieved_body(Retrieved(True, each([only]), only_one=True), "b")
+    first, last = [piece async for piece in body.chunks]
+    assert first.endswith(b"\r\n\r\none")
+    assert last == b"two\r\n--b--\r\n"
 
 
 async def test_a_single_part_is_the_representation_itself() -> None:
