@@ -43,10 +43,8 @@ class Problem:
 def problem_of(error: Exception) -> Problem:
     """Status and words of an error; whatever is not meant to be seen is a bare 500."""
     match error:
-        case StreamBroken(status=504):
-            return Problem(504, "The archive did not answer in time.", error.category)
-        case StreamBroken() if error.status >= 500:
-            return Problem(502, "The archive's answer broke off.", error.category)
+        case StreamBroken(status=500):
+            return Problem(502, error.public_message, error.category)
         case GatewayError():
             return Problem(error.status, error.public_message, error.category, _headers(error))
         case web.RequestPayloadError():

@@ -95,10 +95,13 @@ async def test_a_backends_404_stays_404() -> None:
     assert (status, problem["detail"]) == (404, "The archive has no such resource.")
 
 
-async def test_a_stream_that_breaks_before_anything_left_is_502() -> None:
-    status, problem, _, _ = await answered(StreamBroken(500, "inner words", "stream_broken"))
+@pytest.mark.parametrize(("broken", "expected"), [(500, 502), (502, 502), (504, 504), (406, 406)])
+async def test_a_stream_that_breaks_before_anything_left_says_how(
+    broken: int, expected: int
+) -> None:
+    status, problem, _, _ = await answered(StreamBroken(broken, "It broke.", "stream_broken"))
 
-    assert (status, problem["detail"]) == (502, "The archive's answer broke off.")
+    assert (status, problem["detail"]) == (expected, "It broke.")
 
 
 async def test_an_unexpected_error_is_a_bare_500_whose_log_has_place_but_no_words() -> None:
