@@ -46,12 +46,19 @@ def outgoing_metadata(
     instance = instance_of(dataset, requested)
     if RETRIEVE_URL in dataset:
         dataset[RETRIEVE_URL] = {"vr": "UR", "Value": [links.retrieve(instance)]}
+    left_out = 0
     for path, holder, tag in walk_attributes(dataset):
         if is_bulkdata(tag, holder[tag]):
             uri = bulkdata_url(path, holder[tag], requested, instance, backend, links)
-            _replace(holder, tag, uri, backend)
+            left_out += not _replaced(holder, tag, uri)
         elif tag == RETRIEVE_URL and holder is not dataset:
             _lead_here(holder[tag], Resource(instance.study), backend, links)
+    if left_out:
+        _log.warning(
+            "Backend %s: %d attributes left out, their bulk data is outside of the archive",
+            backend.name,
+            left_out,
+        )
     return dataset
 
 
@@ -107,10 +114,10 @@ def _lead_here(reference: Attribute, study: Resource, backend: Backend, links: L
         reference["Value"] = [links.below(location) for location in locations if location]
 
 
-def _replace(holder: Dataset, tag: str, uri: str | None, backend: Backend) -> None:
-    if uri is not None:
-        holder[tag] = {"vr": holder[tag]["vr"], "BulkDataURI": uri}
-        return
-    # An attribute that only said "empty" would be a lie.
-    del holder[tag]
-    _log.warning("Backend %s: bulk data outside of the archive left out", backend.name)
+def _replaced(holder: Dataset, tag: str, uri: str | None) -> bool:
+    """False for an attribute that is left out: one that only said "empty" would be a lie."""
+    if uri is None:
+        del holder[tag]
+        return False
+    holder[tag] = {"vr": holder[tag]["vr"], "BulkDataURI": uri}
+    return True

@@ -57,10 +57,11 @@ def test_bulk_data_outside_of_the_archive_is_left_out(
     caplog: pytest.LogCaptureFixture,
 ) -> None:
     uri = "https://elsewhere.example/presigned?token=secret"
-    answer = outgoing(metadata(t00420011={"vr": "OB", "BulkDataURI": uri}), {uri: None})
-    assert "00420011" not in answer
+    there = {"vr": "OB", "BulkDataURI": uri}
+    answer = outgoing(metadata(t00420011=there, t00420012=dict(there)), {uri: None})
+    assert answer.keys().isdisjoint({"00420011", "00420012"})
     assert [record.getMessage() for record in caplog.records] == [
-        "Backend memory: bulk data outside of the archive left out"
+        "Backend memory: 2 attributes left out, their bulk data is outside of the archive"
     ]
 
 
