@@ -14,6 +14,8 @@ from gateway.errors import bad_request
 INCLUDE_FIELD = "includefield"
 INCLUDE_ALL = "all"
 MAX_KEYS = 100
+MAX_INCLUDED = 1000
+"""Names in all `includefield` together: a thousand take a tenth of a second to look up."""
 _COLLECTIONS = {Level.STUDY: "studies", Level.SERIES: "series", Level.INSTANCE: "instances"}
 _UNPRINTABLE = re.compile(r"[\x00-\x1f\x7f-\x9f\ud800-\udfff]")
 _COUNT = re.compile(r"[0-9]{1,18}")
@@ -125,7 +127,7 @@ def parse_search(
 
     `ignore` holds lower-case names of parameters that belong to no search. GatewayError 400 for
     a malformed tag, UID list, date, time, range, count or flag, for an attribute that is asked
-    for twice with values that make no list, and for too many keys.
+    for twice with values that make no list, and for too many keys or attributes to include.
     """
     options: dict[str, Any] = {}
     keys: list[tuple[str, str]] = []
@@ -216,8 +218,12 @@ def _include(fields: Iterable[str]) -> tuple[tuple[tuple[str, ...], ...], bool, 
     seen: set[tuple[str, ...]] = set()
     unknown: list[str] = []
     include_all = False
+    count = 0
     for field in fields:
         names = [name for name in map(str.strip, field.split(",")) if name]
+        count += len(names)
+        if count > MAX_INCLUDED:
+            raise bad_request(f"A search asks for at most {MAX_INCLUDED} attributes.")
         include_all = include_all or any(name.lower() == INCLUDE_ALL for name in names)
         groups.append(tuple(name for name in names if _is_new(name, seen, unknown)))
     return tuple(filter(None, groups)), include_all, unknown

@@ -8,7 +8,14 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from gateway.dicom.resources import Level
-from gateway.dicom.search.query import MAX_KEYS, MatchKey, SearchQuery, match_key, parse_search
+from gateway.dicom.search.query import (
+    MAX_INCLUDED,
+    MAX_KEYS,
+    MatchKey,
+    SearchQuery,
+    match_key,
+    parse_search,
+)
 from gateway.errors import GatewayError
 
 
@@ -186,6 +193,17 @@ def test_the_number_of_keys_is_bounded() -> None:
     assert len(parse_search(Level.STUDY, None, None, pairs[:MAX_KEYS]).keys) == MAX_KEYS
     with pytest.raises(GatewayError):
         parse_search(Level.STUDY, None, None, pairs[: MAX_KEYS + 1])
+
+
+def test_a_search_takes_a_bounded_number_of_attributes_to_include() -> None:
+    half = ",".join(f"{0x00091000 + number:08X}" for number in range(MAX_INCLUDED // 2))
+    other = half.replace("0009", "000B")
+
+    (first, second) = _parse(f"includefield={half}&includefield={other}").include
+    assert len(first) + len(second) == MAX_INCLUDED
+    with pytest.raises(GatewayError) as refused:
+        _parse(f"includefield={half}&includefield={other},PatientID")
+    assert refused.value.status == 400
 
 
 def test_options_are_read_and_sent() -> None:
