@@ -9,7 +9,6 @@ import ssl
 from collections.abc import Callable
 from contextlib import AbstractAsyncContextManager, nullcontext
 from dataclasses import dataclass
-from typing import Any
 
 from aiohttp import web
 from pydantic import SecretStr
@@ -18,6 +17,7 @@ from gateway.app import create_application, draw_secret
 from gateway.config.model import Config
 from gateway.serving.allocator import keep_freed_memory
 from gateway.serving.listener import bind, tls_context
+from gateway.serving.loop_failures import LoopFailures
 from gateway.serving.loops import new_event_loop
 from gateway.serving.server import drain, serving
 from gateway.serving.stop import StopSignals
@@ -85,7 +85,7 @@ async def _serve(
     on_started: Callable[[], None],
     beside: AbstractAsyncContextManager[None],
 ) -> None:
-    asyncio.get_running_loop().set_exception_handler(_log_failure)
+    asyncio.get_running_loop().set_exception_handler(LoopFailures())
     server, stop = service.config.server, StopSignals()
     with stop.heard(signals):
         async with beside, serving(app, server, service.sockets, service.tls) as runner:
@@ -95,10 +95,3 @@ async def _serve(
             _log.info("Draining")
             await drain(runner, server, stop)
     _log.info("Stopped")
-
-
-def _log_failure(_: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
-    """The loop's own words for a failure quote the arguments of what failed."""
-    failure = context.get("exception")
-    message = context["message"] if failure is None else "A failure reached the event loop"
-    _log.error("%s", message, exc_info=failure)
