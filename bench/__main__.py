@@ -8,12 +8,14 @@ from bench.contestants import OPENERS, contestants
 from bench.memory import measure_memory
 from bench.plot import write_plot
 from bench.report import write_report
-from bench.results import FRAMES, SEARCH, write_memory, write_speed
+from bench.results import FRAMES, FRAMES_OF_ANY_SYNTAX, SEARCH, write_memory, write_speed
 from bench.rounds import Task, measure
 from bench.specimen import Specimen, make_specimen
 from tests.fakes.orthanc import running_orthanc
 
-_FRAME_HEADERS = ('Accept: multipart/related; type="application/octet-stream"',)
+_FRAME = "Accept: multipart/related; type=application/octet-stream"
+# As OHIF, Cornerstone3D and Slim ask.
+_FRAME_AS_STORED = f"{_FRAME}; transfer-syntax=*"
 
 
 def main() -> None:
@@ -45,7 +47,8 @@ def _speed(rounds: int, seconds: int) -> None:
 
 def _tasks(specimen: Specimen) -> tuple[Task, ...]:
     return (
-        Task(FRAMES, specimen.frame_path, _FRAME_HEADERS),
+        Task(FRAMES, specimen.frame_path, (_FRAME_AS_STORED,)),
+        Task(FRAMES_OF_ANY_SYNTAX, specimen.frame_path, (_FRAME,)),
         Task(SEARCH, specimen.search_path),
     )
 

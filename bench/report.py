@@ -4,7 +4,15 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from bench.results import GATEWAY, MOST_GROWTH, REFERENCE, TARGETS, ratio, read
+from bench.results import (
+    FRAMES_OF_ANY_SYNTAX,
+    GATEWAY,
+    MOST_GROWTH,
+    REFERENCE,
+    TARGETS,
+    ratio,
+    read,
+)
 
 FILE = Path(__file__).parent / "RESULTS.md"
 _MIB = 1024 * 1024
@@ -32,6 +40,10 @@ nothing else meanwhile. The row of uvloop is there where uvloop can be imported;
 does not use it (`gateway/serving/loops.py`). `bench/results` has each round; this page and the plot
 are made of it.
 """
+_NO_SYNTAX_NAMED = """\
+No target: the two ask Orthanc for different work. nginx passes the request on as it is; the gateway
+makes `transfer-syntax=*` of it, since a frame goes out as it is stored, and Orthanc takes longer to
+answer that (compare the rows of Orthanc itself with those above)."""
 _MEMORY = """\
 ## Memory
 
@@ -64,10 +76,16 @@ def _speed(speed: Mapping[str, Any]) -> Iterator[str]:
             cpu = score["cpu_microseconds"]
             spent = "" if cpu is None else f"{cpu:.0f} us"
             yield f"| {name} | {score['per_second']:.0f} | {part:.2f} | {spent} |"
-        target = TARGETS[task]
-        reached = ratio(speed["tasks"], task, GATEWAY) or 0.0
-        verdict = "reached" if reached >= target.least else "missed"
-        yield f"\nAt least {target.least} of nginx, better {target.goal}: {verdict}.\n"
+        yield f"\n{_verdict(speed['tasks'], task)}\n"
+
+
+def _verdict(tasks: Mapping[str, Any], task: str) -> str:
+    if task == FRAMES_OF_ANY_SYNTAX:
+        return _NO_SYNTAX_NAMED
+    target, reached = TARGETS[task], ratio(tasks, task, GATEWAY) or 0.0
+    least = "reached" if reached >= target.least else "missed"
+    goal = "reached" if reached >= target.goal else "missed"
+    return f"At least {target.least} of nginx: {least}. The goal of {target.goal}: {goal}."
 
 
 def _memory(memory: Mapping[str, Any]) -> Iterator[str]:

@@ -18,6 +18,7 @@ from bench.rounds import Scores
 
 FOLDER = Path(__file__).parent / "results"
 FRAMES, SEARCH = "525 KB frame", "1 KB search"
+FRAMES_OF_ANY_SYNTAX = "525 KB frame, no syntax named"
 GATEWAY, REFERENCE = "gateway, asyncio", "nginx"
 _VERSION = re.compile(r"[0-9]+(?:\.[0-9]+)+")
 
