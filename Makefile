@@ -45,10 +45,10 @@ test: $(DEV) ## Run the whole default test suite; installs the servers that it n
 unit: $(DEV) ## Run the unit tests, which need no server
 	$(BIN)/pytest tests/unit $$(scripts/install-servers dcmtk | sed 's/^/--without=/') $(ARGS)
 
-test-python: ## Run the unit tests in another Python: make test-python PYTHON=/path/to/python3.13
+test-python: ## Run the whole suite in another Python: make test-python PYTHON=/path/to/python3.13
 	@python=$$(scripts/find-python $(PYTHON)) && \
 	venv=.venv-$$("$$python" -c 'import sys; print("%d.%d" % sys.version_info[:2])') && \
-	$(MAKE) --no-print-directory unit PYTHON="$$python" VENV="$$venv"
+	$(MAKE) --no-print-directory test PYTHON="$$python" VENV="$$venv"
 
 check: $(DEV) ## Lint, format and type checks, and whether docs/configuration.md is up to date
 	$(BIN)/ruff check
