@@ -141,11 +141,12 @@ async def test_an_image_is_drawn_alike_of_source_and_copy(
 ) -> None:
     drawn = []
     for file in await source_and_copy(gateway, getattr(samples, kind), tmp_path):
-        image = file.with_suffix(".bmp")
-        await dcmtk("dcmj2pnm", "+ob", file, image)
+        # Not as a bitmap: what the tool pads its rows with is whatever lies in its memory.
+        image = file.with_suffix(".pnm")
+        await dcmtk("dcmj2pnm", "+op", file, image)
         drawn.append(image.read_bytes())
     assert drawn[0] == drawn[1]
-    assert drawn[1].startswith(b"BM")
+    assert drawn[1].startswith((b"P5", b"P6"))
 
 
 def comparable(dataset: dict[str, Any]) -> dict[str, Any]:
