@@ -4,5 +4,5 @@ import asyncio
 
 
 def new_event_loop() -> asyncio.AbstractEventLoop:
-    """asyncio's own, which streams bodies faster than uvloop does."""
+    """asyncio's own: uvloop answers no more frames or searches a second, as measured in bench/."""
     return asyncio.new_event_loop()
