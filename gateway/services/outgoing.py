@@ -9,6 +9,7 @@ from gateway.dicom.links import Links
 from gateway.dicom.resources import Attribute, Dataset, Level, Resource
 from gateway.dicom.search.attributes import UID_TAGS
 from gateway.dicom.store_report import RETRIEVE_URL
+from gateway.dicom.uids import identifies
 from gateway.errors import StreamBroken
 
 _PIXEL_DATA = frozenset({"7FE00008", "7FE00009", "7FE00010"})
@@ -23,16 +24,30 @@ def uid_of(dataset: Dataset, level: Level) -> str | None:
     return values[0] if len(values) == 1 and isinstance(values[0], str) else None
 
 
+def is_of(dataset: Dataset, level: Level, uid: str) -> bool:
+    """False for a dataset that names another study, series or instance, or several of them."""
+    values = dataset.get(UID_TAGS[level], {}).get("Value")
+    return not values or values == [uid]
+
+
 def with_retrieve_url(row: Dataset, level: Level, study: str | None, links: Links) -> Dataset:
-    """A search row whose RetrieveURL is the gateway's, or that has none if a UID is missing."""
-    study = study or uid_of(row, Level.STUDY)
-    series = uid_of(row, Level.SERIES) if level is not Level.STUDY else None
-    instance = uid_of(row, Level.INSTANCE) if level is Level.INSTANCE else None
+    """A search row whose RetrieveURL is the gateway's, or that has none if there can be none."""
     row.pop(RETRIEVE_URL, None)
-    resource = Resource(study, series, instance) if study is not None else None
-    if resource is not None and resource.level is level and (series or level is Level.STUDY):
+    resource = _resource_of(row, level, study)
+    if resource is not None:
         row[RETRIEVE_URL] = {"vr": "UR", "Value": [links.retrieve(resource)]}
     return row
+
+
+def _resource_of(row: Dataset, level: Level, study: str | None) -> Resource | None:
+    """None where a UID is missing, or is such that no path can name it."""
+    uids = [study or uid_of(row, Level.STUDY)]
+    if level is not Level.STUDY:
+        uids.append(uid_of(row, Level.SERIES))
+    if level is Level.INSTANCE:
+        uids.append(uid_of(row, Level.INSTANCE))
+    named = [uid for uid in uids if uid is not None and identifies(uid)]
+    return Resource(*named) if len(named) == len(uids) else None
 
 
 def outgoing_metadata(
@@ -64,17 +79,18 @@ def outgoing_metadata(
 
 def instance_of(dataset: Dataset, requested: Resource) -> Resource:
     """The instance that the metadata is of; StreamBroken unless it is of what was requested."""
-    found = Resource(
-        uid_of(dataset, Level.STUDY) or requested.study,
-        uid_of(dataset, Level.SERIES) or requested.series,
-        uid_of(dataset, Level.INSTANCE),
-    )
-    if found.series is None or found.instance is None:
-        raise StreamBroken(502, "The archive's metadata names no instance.", "backend_answer")
-    for name in ("study", "series", "instance"):
-        if getattr(requested, name) not in (None, getattr(found, name)):
+    uids: list[str] = []
+    for level in Level:
+        wanted: str | None = getattr(requested, level)
+        if wanted is not None and not is_of(dataset, level, wanted):
             raise StreamBroken(502, "The archive answered with another resource.", "backend_answer")
-    return found
+        uid = uid_of(dataset, level)
+        if level is not Level.INSTANCE:
+            uid = uid or wanted
+        if uid is None or not identifies(uid):
+            raise StreamBroken(502, "The archive's metadata names no instance.", "backend_answer")
+        uids.append(uid)
+    return Resource(*uids)
 
 
 def is_bulkdata(tag: str, attribute: Attribute) -> bool:

@@ -14,7 +14,7 @@ class SearchManners:
 
     def __init__(self) -> None:
         self.lengths = PageLengths()
-        self.full_pages = FullPages()
+        self.full_pages = FullPages[SearchQuery]()
         self.honours_offset = False
         """True once it has been seen to."""
         self._repeats = False

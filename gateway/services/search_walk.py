@@ -9,7 +9,7 @@ from gateway.dicom.resources import Dataset, Level
 from gateway.dicom.search.attributes import unique_values
 from gateway.dicom.search.matching import RowMatcher
 from gateway.dicom.search.query import SearchQuery
-from gateway.services.outgoing import uid_of
+from gateway.services.outgoing import is_of, uid_of
 from gateway.services.page_lengths import PageLengths
 
 _FILTERED_PAGE = 500
@@ -44,8 +44,8 @@ class SearchWalk:
         self._matcher = RowMatcher(query)
         self._keys = frozenset(key.name for key in query.keys)
         self._unique = unique_values(query)
-        self._seen: set[str] = set()
-        self._doubtful: int | None = None
+        self._seen: set[tuple[str, bool]] = set()
+        self._doubtful: tuple[SearchQuery, int] | None = None
         self.start = 0
         self.rows: list[Dataset] = []
         """Those that match, each of them once."""
@@ -90,7 +90,7 @@ class SearchWalk:
         page = await self._backend.search(query, self._context)
         is_long = len(page.rows) > _ROWS_ON_THE_LOOP
         is_new = await asyncio.to_thread(self._take, page) if is_long else self._take(page)
-        self._judge(page, limit, is_new=is_new)
+        self._judge(page, query, is_new=is_new)
         return len(page.rows)
 
     def _page_limit(self, wanted: int) -> int | None:
@@ -117,11 +117,12 @@ class SearchWalk:
         if uid is None:
             self.strange += 1
             return
-        if uid in self._seen:
+        is_in_scope = self._is_in_scope(row)
+        if (uid, is_in_scope) in self._seen:
             self.repeats = True
             return
-        self._seen.add(uid)
-        if not self._is_in_scope(row):
+        self._seen.add((uid, is_in_scope))
+        if not is_in_scope:
             self.strange += 1
             return
         mismatches = self._matcher.mismatches(row, self.returned)
@@ -133,19 +134,19 @@ class SearchWalk:
     def _is_in_scope(self, row: Dataset) -> bool:
         """False for a row of another study or series than the path names: never to be shown."""
         scope = ((Level.STUDY, self._query.study), (Level.SERIES, self._query.series))
-        return all(uid is None or uid_of(row, level) in (None, uid) for level, uid in scope)
+        return all(uid is None or is_of(row, level, uid) for level, uid in scope)
 
-    def _judge(self, page: SearchPage, limit: int | None, *, is_new: bool) -> None:
+    def _judge(self, page: SearchPage, query: SearchQuery, *, is_new: bool) -> None:
         """Whether this was the last page."""
         length = len(page.rows)
         if self._doubtful is not None:
-            self._lengths.followed(self._doubtful, by_more=is_new)
+            self._lengths.followed(*self._doubtful, by_more=is_new)
         self._doubtful = None
         self.remaining = page.remaining
         if not is_new or (self._unique is not None and len(self.rows) >= self._unique):
             # Nothing new, however much of it: the backend ignores the offset.
             self.ended = True
-        elif (limit is None or length < limit) and not page.more:
-            may_be_cut = self._lengths.may_be_cut(length)
-            self.ended, self._doubtful = not may_be_cut, length if may_be_cut else None
+        elif (query.limit is None or length < query.limit) and not page.more:
+            self.ended = not self._lengths.may_be_cut(query, length)
+            self._doubtful = None if self.ended else (query, length)
         self._lengths.saw(length)

@@ -21,7 +21,7 @@ def _page(offset: int) -> SearchQuery:
 
 def test_a_page_is_remembered_for_seconds() -> None:
     clock = Clock()
-    pages = FullPages(clock)
+    pages = FullPages[SearchQuery](clock)
     pages.note(_page(0), is_cut=True)
     pages.note(_page(1), is_cut=False)
 
@@ -33,7 +33,7 @@ def test_a_page_is_remembered_for_seconds() -> None:
 
 
 def test_the_oldest_page_is_forgotten_before_the_memory_grows() -> None:
-    pages = FullPages(Clock())
+    pages = FullPages[SearchQuery](Clock())
     for offset in range(256):
         pages.note(_page(offset), is_cut=True)
     pages.note(_page(0), is_cut=True)

@@ -97,6 +97,23 @@ def test_metadata_of_something_else_is_never_passed_on(tag: str) -> None:
         outgoing(dataset, {})
 
 
+@pytest.mark.parametrize("tag", ["0020000D", "0020000E", "00080018"])
+def test_metadata_of_several_things_is_never_passed_on(tag: str) -> None:
+    own = metadata()[tag]["Value"]
+    with pytest.raises(StreamBroken):
+        outgoing(metadata() | {tag: {"vr": "UI", "Value": ["9.9", *own]}}, {})
+
+
+@pytest.mark.parametrize("uid", ["../../evil?a=b#c", "1.2.3 4", "1.2.\u0663", "1/2", "1" * 65])
+def test_what_no_path_can_name_never_becomes_part_of_a_url(uid: str) -> None:
+    named = {"vr": "UI", "Value": [uid]}
+    row: Dataset = {"0020000D": named, "00081190": {"vr": "UR", "Value": ["http://archive/x"]}}
+    assert with_retrieve_url(row, Level.STUDY, None, LINKS) == {"0020000D": named}
+    dataset = metadata(t00080018=named)
+    with pytest.raises(StreamBroken):
+        outgoing_metadata(dataset, Resource("1.2", "1.2.3"), MemoryBackend(), LINKS)
+
+
 @pytest.mark.parametrize("nothing", [{}, {"error": "no such instance"}])
 def test_an_object_that_is_no_dataset_is_never_passed_on(nothing: Dataset) -> None:
     with pytest.raises(StreamBroken):

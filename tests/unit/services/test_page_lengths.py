@@ -1,38 +1,57 @@
 """Whether a short page was the last one."""
 
+from gateway.dicom.resources import Level
+from gateway.dicom.search.query import SearchQuery
 from gateway.services.page_lengths import PageLengths
+
+QUERY = SearchQuery(Level.STUDY)
+OTHER = SearchQuery(Level.STUDY, fuzzy=True)
+
+
+class Clock:
+    """Seconds that pass when a test says so."""
+
+    def __init__(self) -> None:
+        self.now = 1000.0
+
+    def __call__(self) -> float:
+        return self.now
 
 
 def test_a_page_of_a_few_rows_is_the_last_one() -> None:
     lengths = PageLengths()
 
-    assert not lengths.may_be_cut(0)
-    assert not lengths.may_be_cut(9)
-    assert lengths.may_be_cut(10)
+    assert not lengths.may_be_cut(QUERY, 0)
+    assert not lengths.may_be_cut(QUERY, 9)
+    assert lengths.may_be_cut(QUERY, 10)
 
 
 def test_a_page_shorter_than_one_before_is_the_last_one() -> None:
     lengths = PageLengths()
     lengths.saw(100)
 
-    assert not lengths.may_be_cut(99)
-    assert lengths.may_be_cut(100)
+    assert not lengths.may_be_cut(QUERY, 99)
+    assert lengths.may_be_cut(QUERY, 100)
 
 
-def test_a_page_that_nothing_followed_was_whole() -> None:
+def test_a_page_that_nothing_followed_was_whole_for_a_while_and_for_its_own_search() -> None:
+    clock = Clock()
+    lengths = PageLengths(clock)
+    lengths.saw(100)
+    lengths.followed(QUERY, 100, by_more=False)
+
+    assert not lengths.may_be_cut(QUERY, 100)
+    assert lengths.may_be_cut(QUERY, 101)
+    assert lengths.may_be_cut(OTHER, 100)
+    clock.now += 6
+    assert lengths.may_be_cut(QUERY, 100)
+
+
+def test_a_page_that_more_followed_stays_in_doubt() -> None:
     lengths = PageLengths()
     lengths.saw(100)
-    lengths.followed(100, by_more=False)
+    lengths.followed(QUERY, 100, by_more=False)
+    lengths.followed(QUERY, 100, by_more=True)
 
-    assert not lengths.may_be_cut(100)
-    assert lengths.may_be_cut(101)
-
-
-def test_a_cap_stays_in_doubt_for_ever() -> None:
-    lengths = PageLengths()
-    lengths.saw(100)
-    lengths.followed(100, by_more=True)
-    lengths.followed(100, by_more=False)
-
-    assert lengths.may_be_cut(100)
-    assert not lengths.may_be_cut(99)
+    assert lengths.may_be_cut(QUERY, 100)
+    assert not lengths.may_be_cut(QUERY, 99)

@@ -251,6 +251,40 @@ async def test_a_row_of_another_study_is_never_shown(caplog: pytest.LogCaptureFi
     ]
 
 
+async def test_a_row_of_several_studies_is_never_shown() -> None:
+    both = _instance("1.1", "1.2", "1.3")
+    both["0020000D"]["Value"] = ["9.9", "1.1"]
+    archive = RowArchive(rows=[both])
+
+    result = await service_of(archive).search_backend(
+        archive, search_for(level=Level.INSTANCE, study="1.1"), CONTEXT
+    )
+
+    assert result.rows == []
+
+
+async def test_a_row_of_another_study_does_not_hide_the_right_one_of_the_same_uid() -> None:
+    archive = RowArchive(rows=[_instance("1.9", "1.2", "1.3"), _instance("1.1", "1.2", "1.3")])
+
+    result = await service_of(archive).search_backend(
+        archive, search_for(level=Level.INSTANCE, study="1.1"), CONTEXT
+    )
+
+    assert [row["0020000D"]["Value"] for row in result.rows] == [["1.1"]]
+
+
+async def test_a_result_of_just_as_many_rows_as_the_cap_cuts_no_other_search() -> None:
+    rows = [study(n, t00100020="FEW" if n < 100 else "MANY") for n in range(350)]
+    archive = RowArchive(rows=rows, cap=100)
+    search = service_of(archive)
+
+    for patient, count in (("FEW", 100), ("MANY", 250), ("FEW", 100)):
+        for limit in (None, 1000):
+            query = search_for(f"PatientID={patient}" + (f"&limit={limit}" if limit else ""))
+            result = await search.search_backend(archive, query, CONTEXT)
+            assert (len(result.rows), result.warnings) == (count, ())
+
+
 async def test_an_archive_with_one_new_row_a_page_is_not_asked_for_ever() -> None:
     archive = RowArchive(rows=studies(5000), cap=1, says_remaining=True)
 
