@@ -49,10 +49,10 @@ _BOUNDS = """\
 
 The CPU of the two cores, of which Orthanc takes most: about 1 ms for a search and 2 ms for a frame,
 whoever asks. Of what the gateway adds a third is for sockets (of frames: 40 %), by a sampling
-profiler, a quarter for aiohttp, and the rest for its own work: reading each row or part and checking
-it, the limits, breaker and timeouts of the archive, metrics and the log line. No function of that
-takes more than 2 %, so that only doing less would lift it: an answer from a cache asks Orthanc
-nothing. More cores are used by `server.workers`, which this comparison leaves out.
+profiler, a quarter for aiohttp, and the rest for its own work: reading each row or part and
+checking it, the limits, breaker and timeouts of the archive, metrics and the log line. No function
+of that takes more than 2 %, so that only doing less would lift it: an answer from a cache asks
+Orthanc nothing. More cores are used by `server.workers`, which this comparison leaves out.
 """
 _MEMORY = """\
 ## Memory

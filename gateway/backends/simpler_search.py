@@ -80,7 +80,8 @@ def _without_optional_keys(query: SearchQuery) -> Simpler | None:
     if not optional:
         return None
     kept = tuple(key for key in query.keys if key not in optional)
-    refused = ("keys", query.level, frozenset((key.path, _shape(key)) for key in optional))
+    # With their values: an archive that refuses one bad value takes others of the same attribute.
+    refused = ("keys", query.level, frozenset((key.path, key.sent) for key in optional))
     # What every row matches is lost without harm.
     without = frozenset(key.name for key in optional if key.values)
     return Simpler(replace(query, keys=kept), refused, without)

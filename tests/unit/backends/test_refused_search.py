@@ -99,6 +99,19 @@ async def test_only_what_is_refused_is_left_out_and_the_next_search_does_not_fai
         assert asked(pacs)[asked_first - 1] == left
 
 
+async def test_a_value_that_is_refused_spoils_no_other_search() -> None:
+    learned = Learned()
+    async with Pacs() as pacs:
+        pacs.on("GET", STUDIES, _refuses(400, lambda asked: "!" in asked.get("PatientAge", "")))
+
+        refused = await search_in(pacs, search_for("PatientAge=bad!"), learned)
+        other = await search_in(pacs, search_for("PatientAge=030Y"), learned)
+
+        assert refused.unsupported == {"PatientAge"}
+        assert other == SearchPage(ROWS)
+        assert asked(pacs)[-1] == [("PatientAge", "030Y")]
+
+
 async def test_an_offset_that_is_refused_beside_a_key_is_counted_here() -> None:
     learned = Learned()
 
