@@ -9,6 +9,7 @@ from gateway.backends.base import Part
 from gateway.backends.transport import Answer
 from gateway.dicom.media_types import MULTIPART, OCTETS, MediaType
 from gateway.dicom.multipart import BodyPart, boundary_of, read_parts
+from gateway.dicom.multipart_parser import declared_length
 from gateway.dicom.streams import alone, close_source
 from gateway.dicom.uids import is_uid
 from gateway.errors import StreamBroken
@@ -107,11 +108,10 @@ async def _parts(answer: Answer, whole: MediaType, naming: MediaType) -> AsyncGe
 def _part(part: BodyPart, whole: MediaType) -> Part:
     said = part.headers.get("content-type")
     own = _media_type(said) if said else MediaType(whole.get("type") or OCTETS)
-    length = part.headers.get("content-length", "")
     return Part(
         label(own, whole),
         part.chunks,
-        int(length) if length.isdecimal() else None,
+        declared_length(part.headers),
         part.headers.get("content-location"),
     )
 

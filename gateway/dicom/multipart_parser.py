@@ -139,7 +139,7 @@ class MultipartParser:
             return None
         headers = _read_headers(data[position + 1 : blank.start() + 1])
         events.append(PartBegin(headers))
-        self._declared = _declared_length(headers)
+        self._declared = declared_length(headers)
         self._received = 0
         if self._declared:
             self._step = self._counted
@@ -236,6 +236,7 @@ def _read_headers(head: bytes) -> dict[str, str]:
     return headers
 
 
-def _declared_length(headers: Mapping[str, str]) -> int | None:
+def declared_length(headers: Mapping[str, str]) -> int | None:
+    """The Content-Length of a part; None where it has none, or one that cannot be meant."""
     declared = headers.get("content-length", "")
     return int(declared) if _LENGTH.fullmatch(declared) else None

@@ -10,10 +10,6 @@ from gateway.web.writing import Body
 
 _JOINED = 64 * 1024
 """Bytes up to which joining costs less than a packet."""
-# Types that a browser runs scripts of: what somebody stored is not to run as a page of ours.
-_ACTIVE = frozenset(
-    {"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml"}
-)
 
 
 async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
@@ -21,8 +17,6 @@ async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
     first = await anext(retrieved.representations)
     if not retrieved.multipart:
         headers = {} if first.location is None else {"Content-Location": first.location}
-        if first.media_type.essence in _ACTIVE:
-            headers["Content-Security-Policy"] = "sandbox"
         return Body(str(first.media_type), first.chunks, first.length, headers=headers)
     media_type = MediaType(MULTIPART, (("type", first.media_type.essence),))
     head = _head(first, boundary, first=True)

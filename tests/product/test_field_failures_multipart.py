@@ -6,6 +6,7 @@ import pytest
 
 from tests.fakes.pacs import Pacs, Raw, Reply
 from tests.fakes.pacs_answers import (
+    BULKDATA,
     FILES,
     FILES_AS_STORED,
     INSTANCE_PATH,
@@ -220,6 +221,31 @@ async def test_what_is_no_multipart_body_is_an_error_and_not_an_empty_study(
             assert response.status == 502, what
             assert response.headers["Content-Type"] == "application/problem+json"
             assert b"sorry" not in await response.read()
+
+
+@pytest.mark.parametrize("length", ["0" * 30 + "64", "9" * 20, "9" * 5000, "-1", "many"])
+async def test_a_length_that_cannot_be_meant_is_not_believed(length: str) -> None:
+    path, payload = f"{INSTANCE_PATH}/bulk/1", bytes(32)
+    part = Part(payload, "application/octet-stream", [("Content-Length", length)])
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("GET", ROOT + path, multipart_reply(part, type_="application/octet-stream"))
+        for accept in ("application/octet-stream", BULKDATA):
+            async with gateway.get(path, headers={"Accept": accept}) as response:
+                assert response.status == 200
+                assert payload in await response.read()
+
+
+@pytest.mark.parametrize(
+    ("type_", "policy"),
+    [("text/html", "sandbox"), ("image/svg+xml", "sandbox"), ("application/pdf", None)],
+)
+async def test_a_stored_page_runs_no_script_as_one_of_ours(type_: str, policy: str | None) -> None:
+    path = f"{INSTANCE_PATH}/bulk/1"
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("GET", ROOT + path, Reply(headers={"Content-Type": type_}, body=b"<script>"))
+        async with gateway.get(path, headers={"Accept": type_}) as response:
+            assert (response.status, response.content_type) == (200, type_)
+            assert response.headers.get("Content-Security-Policy") == policy
 
 
 def test_the_reader_of_these_tests_sees_each_part() -> None:

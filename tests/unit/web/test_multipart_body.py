@@ -100,15 +100,3 @@ def test_boundaries_are_short_tokens_that_never_repeat() -> None:
     boundaries = {random_boundary() for _ in range(100)} | {keyed_boundary(b"s", "x")}
     assert len(boundaries) == 101
     assert all(len(each) == 40 and each.isalnum() for each in boundaries)
-
-
-@pytest.mark.parametrize(
-    ("essence", "policy"),
-    [("text/html", "sandbox"), ("image/svg+xml", "sandbox"), ("application/pdf", None)],
-)
-async def test_a_stored_page_runs_no_script_as_one_of_ours(
-    essence: str, policy: str | None
-) -> None:
-    only = Representation(MediaType(essence), each([b"<script>"]))
-    body = await retrieved_body(Retrieved(False, each([only])), "b")
-    assert body.headers.get("Content-Security-Policy") == policy

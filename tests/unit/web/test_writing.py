@@ -1,10 +1,12 @@
-"""JSON bodies and the Warning header."""
+"""Bodies as they are written, and the Warning header."""
 
 import pytest
+from aiohttp import ClientError, web
 
-from gateway.web.writing import json_answer, json_array
+from gateway.web.writing import Body, json_answer, json_array, write_body
 from tests.fakes.backend import each
 from tests.fakes.calls import read
+from tests.fakes.gateway_app import Served, running
 
 
 @pytest.mark.parametrize(
@@ -24,3 +26,16 @@ def test_each_warning_is_a_header_that_no_text_can_break() -> None:
         '299 dicomweb-gateway "one"',
         '299 dicomweb-gateway "a?b?c??X: y ?"',
     ]
+
+
+@pytest.mark.parametrize("chunks", [(b"abc",), (b"ab", b"cdef"), (b"abcdef",), ()])
+async def test_a_body_of_another_length_than_said_never_looks_whole(
+    chunks: tuple[bytes, ...],
+) -> None:
+    async def handler(request: web.Request) -> web.StreamResponse:
+        return await write_body(request, Body("application/octet-stream", each(chunks), 4))
+
+    async with running(Served({"/x": handler})) as gateway:
+        with pytest.raises(ClientError):
+            async with gateway.client.get("/dicom-web/x") as response:
+                await response.read()
