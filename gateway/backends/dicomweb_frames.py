@@ -27,8 +27,12 @@ _NUMBER_OF_FRAMES, _ROWS = "00280008", "00280010"
 _FAILED = 500
 _LIST, _ONE = "frames in a list", "one frame"
 # A login page is answered with 200 at times, and would pass for pixels.
-_NO_FRAME = re.compile(r"text/.*|application/(?:dicom|(?:.*\+)?json|(?:.*\+)?xml)")
-_LOCATION = re.compile(r".*/frames/([0-9]{1,9})/?(?:[?#].*)?", re.DOTALL)
+_NO_FRAME = re.compile(r"(?:text|multipart)/.*|application/(?:dicom|(?:.*\+)?json|(?:.*\+)?xml)")
+_LOCATION = re.compile(
+    r"(?:(?:.*/)?(studies/[^/]+/series/[^/]+/instances/[^/]+)/|.*/)frames/([0-9]{1,9})/?(?:[?#].*)?",
+    re.DOTALL,
+)
+_COUNT = re.compile(r"[0-9]{1,9}")
 
 
 class DicomWebFrames:
@@ -71,7 +75,7 @@ class DicomWebFrames:
                     continue
                 habits.took(_LIST if len(run) > 1 else _ONE, refused)
                 refused, given = [], True
-                parts = exactly(len(run), parts_of(answer), partial(_check, run))
+                parts = exactly(len(run), parts_of(answer), partial(_check, instance, run))
                 async for part in await stack.enter_async_context(aclosing(parts)):
                     yield part
 
@@ -125,7 +129,7 @@ def ascending_runs(frames: Run) -> list[Run]:
 def number_of_frames(dataset: Dataset) -> int:
     """How many frames an instance has: one unless it says, none if it is no image."""
     said = str(_value(dataset, _NUMBER_OF_FRAMES)).strip()
-    if said.isdecimal():
+    if _COUNT.fullmatch(said):
         return int(said)
     return 0 if _value(dataset, _ROWS) is None else 1
 
@@ -137,12 +141,14 @@ def _value(dataset: Dataset, tag: str) -> object:
     return values[0] if isinstance(values, list) and len(values) == 1 else None
 
 
-def _check(run: Run, number: int, part: Part) -> None:
+def _check(instance: Resource, run: Run, number: int, part: Part) -> None:
     """StreamBroken if a part says itself that it is no frame, or not the one in its place."""
     if _NO_FRAME.fullmatch(part.media_type.essence):
         raise StreamBroken(502, "The archive sent what is no frame.", "backend_answer")
     named = _LOCATION.fullmatch(part.location or "")
-    if named is not None and int(named[1]) != run[number]:
+    if named is None:
+        return
+    if named[1] not in (None, instance.path) or int(named[2]) != run[number]:
         raise StreamBroken(502, "The archive sent another frame.", "backend_answer")
 
 

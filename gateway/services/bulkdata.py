@@ -138,7 +138,8 @@ async def _bulkdata(
 
     async def count() -> int:
         said = (await _metadata(backend, instance, call.context)).get(_NUMBER_OF_FRAMES, {})
-        return int(next(iter(said.get("Value", ())), 1))
+        value = next(iter(said.get("Value", ())), 1)
+        return value if isinstance(value, int) else 1
 
     async with backend.retrieve_bulkdata(instance, location, call.context) as parts:
         is_pixel_data = location.lower().endswith(PIXEL_DATA_LOCATION)

@@ -1,11 +1,12 @@
 """RetrieveRendered and RetrieveThumbnail (PS3.18 10.4.1.1.3, 10.4.1.1.4): passed through, and only
 where the operator vouches for the archive's own."""
 
+import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
 from gateway.dicom.render_options import RenderedRequest
-from gateway.errors import not_found, not_implemented
+from gateway.errors import StreamBroken, not_found, not_implemented
 from gateway.services.call import Call
 from gateway.services.plan import Planner
 from gateway.services.representation import Representation
@@ -27,4 +28,11 @@ class RetrieveRendered:
             part = await anext(parts, None)
             if part is None:
                 raise not_found("The archive has no such resource.")
+            if not _is_rendered(part.media_type.essence, request.accept):
+                raise StreamBroken(502, "The archive sent what is not rendered.", "backend_answer")
             yield Representation(part.media_type, part.chunks, part.length)
+
+
+def _is_rendered(essence: str, accept: str) -> bool:
+    """A text only where it was asked for: a login page is answered with 200 at times."""
+    return essence.startswith(("image/", "video/")) or essence in re.split("[,; ]+", accept)

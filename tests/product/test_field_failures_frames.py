@@ -147,3 +147,56 @@ async def test_what_says_that_it_is_no_frame_never_passes_for_pixels(
         pacs.on("GET", ROOT + path_of("1"), reply if parts else bare)
         async with gateway.get(path_of("1"), headers=ACCEPT) as response:
             assert response.status == 502
+
+
+async def test_parts_within_a_part_never_pass_for_pixels() -> None:
+    inner = Part(b"--inner\r\n\r\npixels\r\n--inner--", 'multipart/mixed; boundary="inner"')
+    reply = multipart_reply(inner, type_="application/octet-stream")
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("GET", ROOT + path_of("1"), reply)
+        async with gateway.get(path_of("1"), headers=ACCEPT) as response:
+            assert response.status == 502
+
+
+@pytest.mark.parametrize(
+    ("location", "status"),
+    [
+        ("{base}/{instance}/frames/1", 200),
+        ("/some/other/base/{instance}/frames/1", 200),
+        ("frames/1", 200),
+        ("{base}/studies/9.9/series/9.8/instances/9.7/frames/1", 502),
+        ("studies/9.9/series/9.8/instances/9.7/frames/1", 502),
+        ("{base}/{instance}/frames/2", 502),
+    ],
+)
+async def test_a_frame_that_says_it_is_of_another_instance_is_refused(
+    location: str, status: int
+) -> None:
+    async with behind_a_pacs() as (pacs, gateway):
+        named = location.format(base=pacs.base, instance=INSTANCE_PATH.strip("/"))
+        part = Part(b"pixels", "application/octet-stream", [("Content-Location", named)])
+        pacs.on("GET", ROOT + path_of("1"), multipart_reply(part, type_="application/octet-stream"))
+        async with gateway.get(path_of("1"), headers=ACCEPT) as response:
+            assert response.status == status
+
+
+@pytest.mark.parametrize(
+    ("type_", "accept", "status"),
+    [
+        ("text/html", {}, 502),
+        ("text/html", {"Accept": "image/jpeg"}, 502),
+        ("application/json", {"Accept": "*/*"}, 502),
+        ("text/html", {"Accept": "text/html"}, 200),
+        ("image/png", {"Accept": "image/jpeg"}, 200),
+    ],
+)
+async def test_a_page_that_nobody_asked_for_never_passes_for_an_image(
+    type_: str, accept: dict[str, str], status: int
+) -> None:
+    path = f"{INSTANCE_PATH}/rendered"
+    async with behind_a_pacs(capabilities=["rendered"]) as (pacs, gateway):
+        pacs.on("GET", ROOT + path, Reply(headers={"Content-Type": type_}, body=b"<script>"))
+        async with gateway.get(path, headers=accept) as response:
+            assert response.status == status
+            policy = response.headers.get("Content-Security-Policy")
+            assert policy == ("sandbox" if (type_, status) == ("text/html", 200) else None)
