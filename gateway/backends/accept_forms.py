@@ -1,19 +1,22 @@
 """The Accept values that archives are asked with, the standard's own first (PS3.18 8.7).
 
 `transfer-syntax=*` asks for what is stored: an archive is not to transcode. Old ones refuse the
-parameter, or the multipart form, so each list ends with what hardly any refuses.
+parameter, or the multipart form, so each list ends with what hardly any refuses. What it gives then
+may have been decoded for the answer, so what is stored is asked for first each time.
 
-A form that the archive turns out not to know is asked last from then on.
+Any other form that the archive turns out not to know is asked last from then on.
 """
 
 from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
+from dataclasses import dataclass
 
 from gateway.backends.capabilities import Learned
 from gateway.backends.transport import Answer
 from gateway.errors import BackendRefused
 
 _ANYTHING = "*/*"
+_AS_STORED = "transfer-syntax=*"
 _OCTETS = (
     'multipart/related; type="application/octet-stream"; transfer-syntax=*',
     'multipart/related; type="application/octet-stream"',
@@ -26,12 +29,31 @@ _FILES = (
 FORMS: dict[str, tuple[str, ...]] = {
     "metadata": ("application/dicom+json", "application/json", _ANYTHING),
     # The bare form is of one instance only (10.4.4).
-    "instance": (*_FILES, "application/dicom; transfer-syntax=*", "application/dicom", _ANYTHING),
+    "instance": (
+        _FILES[0],
+        "application/dicom; transfer-syntax=*",
+        _FILES[1],
+        "application/dicom",
+        _ANYTHING,
+    ),
     "instances": (*_FILES, _ANYTHING),
-    "frame": (*_OCTETS, "application/octet-stream; transfer-syntax=*", _ANYTHING),
+    "frame": (
+        _OCTETS[0],
+        "application/octet-stream; transfer-syntax=*",
+        _OCTETS[1],
+        _ANYTHING,
+    ),
     "frames": (*_OCTETS, _ANYTHING),
     "bulkdata": (*_OCTETS, "application/octet-stream", _ANYTHING),
 }
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """An answer, and whether it was asked for as it is stored."""
+
+    answer: Answer
+    as_stored: bool
 
 
 @asynccontextmanager
@@ -42,7 +64,7 @@ async def first_taken(
 ) -> AsyncIterator[Answer]:
     """The first answer that is no refusal. BackendRefused, as 502 or 501, if all are refused."""
     async with AsyncExitStack() as stack:
-        yield await enter_first_taken(stack, operation, ask, learned)
+        yield (await enter_first_taken(stack, operation, ask, learned)).answer
 
 
 async def enter_first_taken(
@@ -50,7 +72,7 @@ async def enter_first_taken(
     operation: str,
     ask: Callable[[str], AbstractAsyncContextManager[Answer]],
     learned: Learned,
-) -> Answer:
+) -> Taken:
     """The same, for as long as `stack` lasts."""
     forms = FORMS[operation]
     refusals: dict[int, BackendRefused] = {}
@@ -61,13 +83,18 @@ async def enter_first_taken(
             refusals[number] = refusal
             continue
         learned.habits.took((operation, number), [(operation, n) for n in refusals])
-        return answer
+        return Taken(answer, forms[number].endswith(_AS_STORED))
     raise _exhausted(list(refusals.values()))
 
 
 def _in_order(operation: str, learned: Learned) -> list[int]:
-    numbers = range(len(FORMS[operation]))
-    return sorted(numbers, key=lambda number: learned.habits.is_unknown((operation, number)))
+    forms = FORMS[operation]
+
+    def is_put_off(number: int) -> bool:
+        is_best = number == 0 and forms[number].endswith(_AS_STORED)
+        return not is_best and learned.habits.is_unknown((operation, number))
+
+    return sorted(range(len(forms)), key=is_put_off)
 
 
 def _exhausted(refusals: Sequence[BackendRefused]) -> BackendRefused:

@@ -8,22 +8,28 @@ import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
-from gateway.backends.accept_forms import enter_first_taken
+from gateway.backends.accept_forms import Taken, enter_first_taken
 from gateway.backends.answer_parts import exactly, is_multipart, parts_of
 from gateway.backends.base import CallContext, Part
 from gateway.backends.capabilities import Learned
 from gateway.backends.dicomweb_retrieve import DicomWebRetrieve
 from gateway.backends.transport import Answer, Transport
+from gateway.dicom.codestreams import sniff
 from gateway.dicom.resources import Dataset, Resource
+from gateway.dicom.streams import close_source, peeked
 from gateway.errors import BackendError, BackendNotFound, BackendRefused, StreamBroken
 
 Run = tuple[int, ...]
 """Frame numbers of one request, from 1."""
 
 _NUMBER_OF_FRAMES, _ROWS = "00280008", "00280010"
+_PHOTOMETRIC_INTERPRETATION = "00280004"
+_CODESTREAM_HEAD = 2048
+"""Bytes that tell whether a frame is compressed."""
 _FAILED = 500
 _LIST, _ONE = "frames in a list", "one frame"
 # A login page is answered with 200 at times, and would pass for pixels.
@@ -64,29 +70,31 @@ class DicomWebFrames:
             run = runs.popleft()
             async with AsyncExitStack() as stack:
                 try:
-                    answer = await self._opened(stack, instance, run, context)
+                    taken = await self._opened(stack, instance, run, context)
                 except BackendError as error:
                     if not given:
                         raise
                     raise _after_others(error) from error
-                if answer is None:
+                if taken is None:
                     refused = [_LIST]
                     runs.extendleft(reversed(_single(run)))
                     continue
                 habits.took(_LIST if len(run) > 1 else _ONE, refused)
                 refused, given = [], True
-                parts = exactly(len(run), parts_of(answer), partial(_check, instance, run))
+                parts = exactly(len(run), parts_of(taken.answer), partial(_check, instance, run))
+                if not taken.as_stored:
+                    parts = self._without_new_colours(parts, instance, context)
                 async for part in await stack.enter_async_context(aclosing(parts)):
                     yield part
 
     async def _opened(
         self, stack: AsyncExitStack, instance: Resource, run: Run, context: CallContext
-    ) -> Answer | None:
+    ) -> Taken | None:
         """The answer to one run; None if the archive takes no lists."""
         ask = partial(self._ask, instance, run, context)
         operation = "frame" if len(run) == 1 else "frames"
         try:
-            answer = await enter_first_taken(stack, operation, ask, self._learned)
+            taken = await enter_first_taken(stack, operation, ask, self._learned)
         except BackendError as error:
             if not isinstance(error, BackendRefused) and error.upstream_status != _FAILED:
                 raise
@@ -94,13 +102,45 @@ class DicomWebFrames:
             if len(run) == 1:
                 raise
             return None
-        return answer if len(run) == 1 or is_multipart(answer) else None
+        return taken if len(run) == 1 or is_multipart(taken.answer) else None
 
     def _ask(
         self, instance: Resource, run: Run, context: CallContext, accept: str
     ) -> AbstractAsyncContextManager[Answer]:
         path = f"{instance.path}/frames/{','.join(map(str, run))}"
         return self._transport.request("GET", path, headers={"Accept": accept}, context=context)
+
+    async def _without_new_colours(
+        self, parts: AsyncIterator[Part], instance: Resource, context: CallContext
+    ) -> AsyncGenerator[Part, None]:
+        """The parts; StreamBroken for pixels whose colours may no longer be those that were stored.
+
+        An archive that decodes a frame may convert its colours too, while its metadata goes on to
+        say how they were stored: a viewer would convert them once more.
+        """
+        has_chroma: bool | None = None
+        try:
+            async for part in parts:
+                start, chunks = await peeked(part.chunks, _CODESTREAM_HEAD)
+                if sniff(start) is None:
+                    if has_chroma is None:
+                        has_chroma = await self._has_chroma(instance, context)
+                    if has_chroma:
+                        raise StreamBroken(
+                            502, "The archive gives no such frame as stored.", "backend_answer"
+                        )
+                yield replace(part, chunks=chunks)
+        finally:
+            await close_source(parts)
+
+    async def _has_chroma(self, instance: Resource, context: CallContext) -> bool:
+        """Whether the metadata says that colours are stored as luminance and chrominance."""
+        try:
+            async with self._retrieve.metadata(instance, context) as datasets:
+                dataset = await anext(datasets, None)
+        except (BackendError, StreamBroken):
+            return False
+        return str(_value(dataset or {}, _PHOTOMETRIC_INTERPRETATION)).upper().startswith("YBR")
 
     async def _look_up(self, instance: Resource, frames: Run, context: CallContext) -> None:
         """BackendNotFound if the instance, or one of its frames, is not there.

@@ -18,6 +18,18 @@ async def prepended(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
         yield item
 
 
+async def peeked(chunks: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:
+    """The first `size` bytes, fewer only where there are no more, and all chunks still to read."""
+    rest = aiter(chunks)
+    held: list[bytes] = []
+    length = 0
+    while length < size and (chunk := await anext(rest, None)) is not None:
+        held.append(chunk)
+        length += len(chunk)
+    start = held[0] if len(held) == 1 else b"".join(held)
+    return start[:size], prepended(start, rest) if start else rest
+
+
 async def alone(
     chunks: AsyncIterator[T], following: AsyncIterator[object], error: Exception
 ) -> AsyncIterator[T]:

@@ -13,6 +13,8 @@ from gateway.dicom.transfer_syntaxes import (
     DEFAULT_OF_MEDIA_TYPE,
     EXPLICIT_BIG_ENDIAN,
     EXPLICIT_LITTLE_ENDIAN,
+    Kind,
+    known,
 )
 from gateway.errors import StreamBroken
 from gateway.services.call import Call
@@ -76,10 +78,13 @@ async def _represent(
 
 
 async def _stored_syntax(part: Part) -> tuple[str, Part]:
-    """The frame's own syntax: as labelled, else as its bytes tell, else as its type says."""
-    labelled = part.media_type.get("transfer-syntax")
-    if labelled and labelled != "*":
+    """The frame's own syntax: as labelled, else as its bytes tell, else as its type says.
+
+    Archives also call a codestream native that they failed to decode: there the bytes win.
+    """
+    labelled = part.media_type.get("transfer-syntax") or "*"
+    if labelled != "*" and known(labelled).kind is not Kind.NATIVE:
         return labelled, part
     start, part = await first_bytes(part)
-    found = sniff(start) or DEFAULT_OF_MEDIA_TYPE.get(part.media_type.essence)
-    return found or EXPLICIT_LITTLE_ENDIAN, part
+    said = DEFAULT_OF_MEDIA_TYPE.get(part.media_type.essence) if labelled == "*" else labelled
+    return sniff(start) or said or EXPLICIT_LITTLE_ENDIAN, part

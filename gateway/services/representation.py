@@ -5,7 +5,7 @@ from dataclasses import dataclass, replace
 
 from gateway.backends.base import Part
 from gateway.dicom.media_types import MediaType
-from gateway.dicom.streams import prepended
+from gateway.dicom.streams import peeked
 
 _PEEKED = 2048
 """Bytes that tell a part's own transfer syntax: the file meta of a Part 10 file, a codestream's
@@ -35,11 +35,5 @@ class Retrieved:
 
 async def first_bytes(part: Part) -> tuple[bytes, Part]:
     """The beginning of a part, and the part with all of its bytes still to be read."""
-    chunks = aiter(part.chunks)
-    held: list[bytes] = []
-    size = 0
-    while size < _PEEKED and (chunk := await anext(chunks, None)) is not None:
-        held.append(chunk)
-        size += len(chunk)
-    start = held[0] if len(held) == 1 else b"".join(held)
-    return start[:_PEEKED], replace(part, chunks=prepended(start, chunks) if start else chunks)
+    start, chunks = await peeked(part.chunks, _PEEKED)
+    return start, replace(part, chunks=chunks)

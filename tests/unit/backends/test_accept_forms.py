@@ -64,13 +64,28 @@ async def test_the_best_form_that_is_taken_is_the_answer() -> None:
 
 
 async def test_a_form_that_an_archive_does_not_know_is_asked_last_from_then_on() -> None:
-    archive, learned = Archive(frozenset({FRAME[2]})), Learned()
+    archive, learned = Archive(frozenset({FORMS["metadata"][1]})), Learned()
     for _ in range(PROOF):
-        await take(archive, learned)
+        await take(archive, learned, "metadata")
     archive.asked.clear()
-    await take(archive, learned)
+    await take(archive, learned, "metadata")
 
-    assert archive.asked == [FRAME[2]]
+    assert archive.asked == [FORMS["metadata"][1]]
+
+
+@pytest.mark.parametrize("operation", sorted(FORMS.keys() - {"metadata"}))
+async def test_what_is_stored_is_asked_for_first_whatever_odd_instances_were_refused(
+    operation: str,
+) -> None:
+    forms, learned = FORMS[operation], Learned()
+    odd = Archive(frozenset(forms[-2:]))
+    for _ in range(2 * PROOF):
+        await take(odd, learned, operation)
+    archive = Archive(frozenset(forms))
+    await take(archive, learned, operation)
+
+    assert archive.asked == [forms[0]]
+    assert forms[0].endswith("; transfer-syntax=*")
 
 
 async def test_a_form_that_was_taken_once_stays_the_first_whatever_an_odd_instance_does() -> None:

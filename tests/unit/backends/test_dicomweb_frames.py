@@ -129,7 +129,42 @@ async def test_an_archive_that_refuses_any_syntax_is_asked_without(pacs: Pacs, s
     serve(pacs, "1", without_parameter)
 
     assert await bodies(pacs, 1) == [b"frame 1"]
-    assert asked(pacs) == ["frames/1"] * 2
+    assert asked(pacs) == ["frames/1"] * 3 + ["metadata"]
+
+
+CODESTREAM = bytes.fromhex(
+    "ff4fff51002900000000000800000008000000000000000000000008000000080000000000000000"
+    "0001070101ff52000c00000001000104040001ff5c00044048ff93"
+)
+
+
+@pytest.mark.parametrize(
+    ("photometric", "frame", "given"),
+    [
+        ("MONOCHROME2", b"pixels", True),
+        ("RGB", b"pixels", True),
+        ("YBR_FULL_422", b"pixels", False),
+        ("ybr_rct ", b"pixels", False),
+        ("YBR_RCT", CODESTREAM, True),
+    ],
+)
+async def test_colours_that_may_have_been_converted_for_the_answer_are_refused(
+    pacs: Pacs, photometric: str, frame: bytes, given: bool
+) -> None:
+    dataset = image(3) | {"00280004": {"vr": "CS", "Value": [photometric]}}
+    pacs.on("GET", f"{BASE}/metadata", Reply(json=[dataset]))
+
+    def without_parameter(request: Recorded) -> Reply:
+        refused = "transfer-syntax" in request.headers["Accept"]
+        return Reply(406) if refused else multipart(frame)
+
+    serve(pacs, "1", without_parameter)
+
+    if given:
+        assert await bodies(pacs, 1) == [frame]
+    else:
+        with pytest.raises(StreamBroken):
+            await bodies(pacs, 1)
 
 
 # -- lists

@@ -56,6 +56,12 @@ async def test_a_frame_without_a_label_is_told_by_its_bytes(syntax: str, cut: in
     assert body == J2K
 
 
+async def test_a_codestream_that_is_called_native_is_labelled_as_what_it_is() -> None:
+    for native in ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2"):
+        ((media_type, body, _),) = await frames([part(f"{OCTETS}; transfer-syntax={native}", J2K)])
+        assert (media_type, body) == (f"{OCTETS}; transfer-syntax={JPEG2000Lossless}", J2K)
+
+
 async def test_an_rle_frame_is_not_taken_for_raw_pixels() -> None:
     ((media_type, body, _),) = await frames([part(OCTETS, RLE)])
     assert (media_type, body) == (f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2.5", RLE)
