@@ -8,6 +8,7 @@ never connected to; what matters is where below a DICOMweb base its path leads.
 import re
 from urllib.parse import unquote, urljoin, urlsplit
 
+from gateway.dicom.links import NO_NAMES
 from gateway.dicom.resources import Resource
 
 _MAX_LENGTH = 8192
@@ -53,6 +54,8 @@ def relative_location(uri: str, base: str, requested: Resource) -> str | None:
     except ValueError:
         return None
     if location is None or not is_below(location) or not _belongs(location, requested):
+        return None
+    if not NO_NAMES.isdisjoint(location.partition("?")[0].split("/")):
         return None
     return location
 

@@ -1,8 +1,25 @@
 """Every URL that leaves: built from the gateway's own public base, never from a backend's."""
 
+import re
 from dataclasses import dataclass
 
 from gateway.dicom.resources import Resource
+from gateway.dicom.uids import identifies
+
+_RESOURCE = re.compile(
+    r"(?:.*/)?studies/([^/?#]+)(?:/series/([^/?#]+)(?:/instances/([^/?#]+))?)?/?(?:[?#].*)?",
+    re.DOTALL,
+)
+NO_NAMES = frozenset({"null", "undefined"})
+"""What some archives write into a URL for what they do not know."""
+
+
+def resource_at(url: str) -> Resource | None:
+    """The study, series or instance that a RetrieveURL leads to, on whatever host; None if none."""
+    found = _RESOURCE.fullmatch(url)
+    uids = [uid for uid in found.groups() if uid is not None] if found is not None else []
+    named = all(identifies(uid) and uid not in NO_NAMES for uid in uids)
+    return Resource(*uids) if uids and named else None
 
 
 @dataclass(frozen=True, slots=True)

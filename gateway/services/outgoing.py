@@ -5,7 +5,7 @@ import logging
 from gateway.backends.base import Backend
 from gateway.dicom.attribute_path import walk_attributes
 from gateway.dicom.dicom_json import honest
-from gateway.dicom.links import Links
+from gateway.dicom.links import Links, resource_at
 from gateway.dicom.resources import Attribute, Dataset, Level, Resource
 from gateway.dicom.search.attributes import UID_TAGS
 from gateway.dicom.store_report import RETRIEVE_URL
@@ -30,13 +30,29 @@ def is_of(dataset: Dataset, level: Level, uid: str) -> bool:
     return not values or values == [uid]
 
 
-def with_retrieve_url(row: Dataset, level: Level, study: str | None, links: Links) -> Dataset:
-    """A search row whose RetrieveURL is the gateway's, or that has none if there can be none."""
-    row.pop(RETRIEVE_URL, None)
+def with_links(row: Dataset, level: Level, study: str | None, links: Links) -> Dataset:
+    """A search row whose every URL is the gateway's; what can have none is left out.
+
+    Its RetrieveURL is missing where a UID is, or is such that no path can name it.
+    """
     resource = _resource_of(row, level, study)
+    if _may_hold_links(row):
+        for path, holder, tag in walk_attributes(row):
+            if is_bulkdata(tag, holder[tag]):
+                is_instance = resource is not None and resource.level is Level.INSTANCE
+                uri = links.attribute(resource, path) if resource and is_instance else None
+                _replaced(holder, tag, uri)
+            elif tag == RETRIEVE_URL:
+                _lead_here(holder, links)
+    row.pop(RETRIEVE_URL, None)
     if resource is not None:
         row[RETRIEVE_URL] = {"vr": "UR", "Value": [links.retrieve(resource)]}
     return row
+
+
+def _may_hold_links(row: Dataset) -> bool:
+    """False for most rows, which need no walk: nothing nested, and nothing but values."""
+    return any("Value" not in each or each["vr"] == "SQ" for each in row.values() if len(each) > 1)
 
 
 def _resource_of(row: Dataset, level: Level, study: str | None) -> Resource | None:
@@ -67,7 +83,7 @@ def outgoing_metadata(
             uri = bulkdata_url(path, holder[tag], requested, instance, backend, links)
             left_out += not _replaced(holder, tag, uri)
         elif tag == RETRIEVE_URL and holder is not dataset:
-            _lead_here(holder[tag], Resource(instance.study), backend, links)
+            _lead_here(holder, links)
     if left_out:
         _log.warning(
             "Backend %s: %d attributes left out, their bulk data is outside of the archive",
@@ -123,11 +139,15 @@ def bulkdata_url(
     return links.attribute(instance, path)
 
 
-def _lead_here(reference: Attribute, study: Resource, backend: Backend, links: Links) -> None:
-    """The URL of a referenced object, where it is the archive's own; others are not ours to say."""
-    locations = [backend.relative_location(str(u), study) for u in reference.get("Value", ())]
-    if locations and None not in locations:
-        reference["Value"] = [links.below(location) for location in locations if location]
+def _lead_here(holder: Dataset, links: Links) -> None:
+    """The RetrieveURL of a referenced object, at the gateway; left out where it names none."""
+    urls = holder[RETRIEVE_URL].get("Value", ())
+    resources = [resource_at(url) if isinstance(url, str) else None for url in urls]
+    named = [each for each in resources if each is not None]
+    if len(named) < len(resources):
+        del holder[RETRIEVE_URL]
+    elif named:
+        holder[RETRIEVE_URL] = {"vr": "UR", "Value": [links.retrieve(each) for each in named]}
 
 
 def _replaced(holder: Dataset, tag: str, uri: str | None) -> bool:

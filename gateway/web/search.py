@@ -10,7 +10,7 @@ from gateway.dicom.dicom_json import dump_json
 from gateway.dicom.links import Links
 from gateway.dicom.resources import Dataset, Level
 from gateway.dicom.search.query import SearchQuery, parse_search
-from gateway.services.outgoing import with_retrieve_url
+from gateway.services.outgoing import with_links
 from gateway.web.parsing import accept_of, call_of, parameters_of, scope_uids_of
 from gateway.web.scope import runtime_of
 from gateway.web.writing import json_answer
@@ -49,7 +49,7 @@ async def _search(request: web.Request, level: Level) -> web.StreamResponse:
 
 def _body(rows: Iterable[Dataset], level: Level, study: str | None, links: Links) -> bytes:
     """One row after another: written as one list, none but this thread would run meanwhile."""
-    linked = (with_retrieve_url(row, level, study, links) for row in rows)
+    linked = (with_links(row, level, study, links) for row in rows)
     return b"[" + b",".join(map(dump_json, linked)) + b"]"
 
 

@@ -1,6 +1,7 @@
 """Every URL that leaves points at the gateway, and what it points at can be read there."""
 
 import base64
+import json
 from collections.abc import Iterator
 from typing import Any
 from urllib.parse import urlsplit
@@ -193,15 +194,12 @@ async def test_a_uri_that_leads_elsewhere_is_neither_emitted_nor_followed(uri: s
         pacs.on("GET", f"{ROOT}{INSTANCE_PATH}/metadata", Reply(json=[dataset]))
         left = await read_metadata(gateway, INSTANCE_PATH)
         emitted = dict(uris_in(left))
-        for each in emitted.values():
-            # "null" is a name like any other, relative to the metadata.
-            assert uri == "null"
-            assert each.startswith(OUTER)
+        assert emitted == {}
         before = len(asked(pacs))
         async with gateway.get(f"{INSTANCE_PATH}/attributes/{PDF}", headers=HOST) as response:
             assert response.status == 404
         paths = [each.path for each in asked(pacs)[before:]]
-        assert set(paths) <= {f"{ROOT}{INSTANCE_PATH}/metadata", f"{ROOT}{INSTANCE_PATH}/null"}
+        assert set(paths) <= {f"{ROOT}{INSTANCE_PATH}/metadata"}
 
 
 async def test_inline_pixel_data_leaves_as_a_uri_that_can_be_read() -> None:
@@ -311,23 +309,58 @@ async def test_the_retrieve_url_of_metadata_is_the_gateways() -> None:
     assert left["00081190"]["Value"] == [f"{OUTER}{INSTANCE_PATH}"]
 
 
+NO_RESOURCES = (
+    "http://inner:8080/rs/studies/null",
+    "http://inner:8080/rs/studies/1.2/series/null",
+    "http://inner:8080/rs/wado?studyUID=1.2",
+    "null",
+)
+
+
 @pytest.mark.parametrize("path", LEVELS)
-async def test_a_referenced_objects_url_is_the_gateways_where_it_was_the_archives(
-    path: str,
-) -> None:
+async def test_a_referenced_objects_url_is_the_gateways_or_is_left_out(path: str) -> None:
     """As in a manifest, whose items say where each series can be read."""
-    elsewhere = "https://other.hospital/rs/studies/1.2.3"
     async with behind_a_pacs(SERVER) as (pacs, gateway):
-        urls = [f"{pacs.base}{SERIES_PATH}", elsewhere]
+        urls = [f"{pacs.base}{SERIES_PATH}", "http://inner:8080/rs/studies/1.2.3", *NO_RESOURCES]
         items = [{"00081190": {"vr": "UR", "Value": [url]}} for url in urls]
         dataset = metadata(x00081115={"vr": "SQ", "Value": [*items, {"00081190": {"vr": "UR"}}]})
         pacs.on("GET", f"{ROOT}{path}/metadata", Reply(json=[dataset]))
         left = await read_metadata(gateway, path)
-    assert [item["00081190"].get("Value") for item in left["00081115"]["Value"]] == [
-        [f"{OUTER}{SERIES_PATH}"],
-        [elsewhere],
-        None,
+    assert left["00081115"]["Value"] == [
+        {"00081190": {"vr": "UR", "Value": [f"{OUTER}{SERIES_PATH}"]}},
+        {"00081190": {"vr": "UR", "Value": [f"{OUTER}/studies/1.2.3"]}},
+        *[{} for _ in NO_RESOURCES],
+        {"00081190": {"vr": "UR"}},
     ]
+
+
+@pytest.mark.parametrize("level", ["studies", "series", "instances"])
+async def test_no_url_of_the_archive_leaves_within_a_row(level: str) -> None:
+    inner = "http://inner:8080/rs/studies/1.2.3"
+    items = [{"00081190": {"vr": "UR", "Value": [url]}} for url in (inner, *NO_RESOURCES)]
+    pixels = {"vr": "OW", "InlineBinary": "AAAA"}
+    async with behind_a_pacs(SERVER) as (pacs, gateway):
+        row = study_row(
+            x0020000E={"vr": "UI", "Value": ["1.2.3.4"]},
+            x00080018={"vr": "UI", "Value": ["1.2.3.4.5"]},
+            x00081115={"vr": "SQ", "Value": items},
+            x00420011={"vr": "OB", "BulkDataURI": f"{inner}/bulk/1"},
+            x7FE00010=pixels,
+        )
+        pacs.on("GET", f"{ROOT}/{level}", Reply(json=[row]))
+        async with gateway.get(f"/{level}", headers=HOST) as response:
+            body = await response.read()
+    (left,) = json.loads(body)
+    assert b"inner" not in body
+    assert b"null" not in body
+    assert "AAAA" not in body.decode()
+    assert left["00081115"]["Value"] == [
+        {"00081190": {"vr": "UR", "Value": [f"{OUTER}/studies/1.2.3"]}},
+        *[{} for _ in NO_RESOURCES],
+    ]
+    uris = dict(uris_in(left))
+    assert set(uris) == ({"00420011", "7FE00010"} if level == "instances" else set())
+    assert all(uri.startswith(f"{OUTER}/studies/") for uri in uris.values())
 
 
 @pytest.mark.parametrize("prefix", ["", "/backends/pacs"])

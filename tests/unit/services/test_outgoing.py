@@ -7,7 +7,7 @@ import pytest
 from gateway.dicom.links import Links
 from gateway.dicom.resources import Dataset, Level, Resource
 from gateway.errors import StreamBroken
-from gateway.services.outgoing import outgoing_metadata, with_retrieve_url
+from gateway.services.outgoing import outgoing_metadata, with_links
 from tests.fakes.backend import MemoryBackend
 
 LINKS = Links("https://pacs.example/gw/dicom-web")
@@ -108,7 +108,7 @@ def test_metadata_of_several_things_is_never_passed_on(tag: str) -> None:
 def test_what_no_path_can_name_never_becomes_part_of_a_url(uid: str) -> None:
     named = {"vr": "UI", "Value": [uid]}
     row: Dataset = {"0020000D": named, "00081190": {"vr": "UR", "Value": ["http://archive/x"]}}
-    assert with_retrieve_url(row, Level.STUDY, None, LINKS) == {"0020000D": named}
+    assert with_links(row, Level.STUDY, None, LINKS) == {"0020000D": named}
     dataset = metadata(t00080018=named)
     with pytest.raises(StreamBroken):
         outgoing_metadata(dataset, Resource("1.2", "1.2.3"), MemoryBackend(), LINKS)
@@ -125,14 +125,14 @@ def test_a_study_row_gets_the_gateways_retrieve_url() -> None:
         "0020000D": {"vr": "UI", "Value": ["1.2"]},
         "00081190": {"vr": "UR", "Value": ["http://archive:8080/rs/studies/1.2"]},
     }
-    assert with_retrieve_url(row, Level.STUDY, None, LINKS)["00081190"]["Value"] == [
+    assert with_links(row, Level.STUDY, None, LINKS)["00081190"]["Value"] == [
         "https://pacs.example/gw/dicom-web/studies/1.2"
     ]
 
 
 def test_a_series_row_takes_its_study_from_the_path() -> None:
     row: Dataset = {"0020000E": {"vr": "UI", "Value": ["1.2.3"]}}
-    assert with_retrieve_url(row, Level.SERIES, "1.2", LINKS)["00081190"]["Value"] == [
+    assert with_links(row, Level.SERIES, "1.2", LINKS)["00081190"]["Value"] == [
         "https://pacs.example/gw/dicom-web/studies/1.2/series/1.2.3"
     ]
 
@@ -140,7 +140,7 @@ def test_a_series_row_takes_its_study_from_the_path() -> None:
 @pytest.mark.parametrize("level", list(Level))
 def test_a_row_without_its_uids_has_no_retrieve_url(level: Level) -> None:
     row: Dataset = {"00081190": {"vr": "UR", "Value": ["http://archive/rs/studies/null"]}}
-    assert "00081190" not in with_retrieve_url(row, level, None, LINKS)
+    assert "00081190" not in with_links(row, level, None, LINKS)
 
 
 def test_an_instance_row_without_its_series_has_no_retrieve_url() -> None:
@@ -148,4 +148,4 @@ def test_an_instance_row_without_its_series_has_no_retrieve_url() -> None:
         "0020000D": {"vr": "UI", "Value": ["1.2"]},
         "00080018": {"vr": "UI", "Value": ["1.2.3.4"]},
     }
-    assert "00081190" not in with_retrieve_url(row, Level.INSTANCE, None, LINKS)
+    assert "00081190" not in with_links(row, Level.INSTANCE, None, LINKS)
