@@ -4,12 +4,17 @@ where the operator vouches for the archive's own."""
 import re
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
+from dataclasses import replace
 
+from gateway.backends.base import Part
+from gateway.dicom.media_types import MULTIPART
 from gateway.dicom.render_options import RenderedRequest
+from gateway.dicom.resources import Level
+from gateway.dicom.streams import alone, once, prepended
 from gateway.errors import StreamBroken, not_found, not_implemented
 from gateway.services.call import Call
 from gateway.services.plan import Planner
-from gateway.services.representation import Representation
+from gateway.services.representation import Representation, Retrieved
 
 
 class RetrieveRendered:
@@ -19,18 +24,39 @@ class RetrieveRendered:
         self._planner = planner
 
     @asynccontextmanager
-    async def retrieve(self, call: Call, request: RenderedRequest) -> AsyncIterator[Representation]:
-        """501 unless the backend's `capabilities` name it."""
+    async def retrieve(self, call: Call, request: RenderedRequest) -> AsyncIterator[Retrieved]:
+        """501 unless the backend's `capabilities` name it; 406 for several images as one part."""
         backend = await self._planner.retrieve(call, request.resource)
         if not getattr(backend.capabilities, request.kind):
             raise not_implemented(f"The archive's own `{request.kind}` is not in use.")
         async with backend.retrieve_rendered(request, call.context) as parts:
-            part = await anext(parts, None)
-            if part is None:
+            images = _images(parts, request.accept)
+            first = await anext(images, None)
+            if first is None:
                 raise not_found("The archive has no such resource.")
-            if not _is_rendered(part.media_type.essence, request.accept):
-                raise StreamBroken(502, "The archive sent what is not rendered.", "backend_answer")
-            yield Representation(part.media_type, part.chunks, part.length)
+            if _in_parts(request):
+                yield Retrieved(True, prepended(first, images))
+            else:
+                only = replace(first, chunks=alone(first.chunks, images, _several()))
+                yield Retrieved(False, once(only), only_one=True)
+
+
+def _in_parts(request: RenderedRequest) -> bool:
+    """Whether the answer is multipart: where only that is taken, or taken and needed."""
+    members = [member.startswith(MULTIPART) for member in request.accept.split(", ")]
+    may_be_several = len(request.frames) > 1 or request.resource.level is not Level.INSTANCE
+    return all(members) or (any(members) and may_be_several)
+
+
+async def _images(parts: AsyncIterator[Part], accept: str) -> AsyncIterator[Representation]:
+    async for part in parts:
+        if not _is_rendered(part.media_type.essence, accept):
+            raise StreamBroken(502, "The archive sent what is not rendered.", "backend_answer")
+        yield Representation(part.media_type, part.chunks, part.length)
+
+
+def _several() -> StreamBroken:
+    return StreamBroken(406, "The rendered resource is of several parts.", "not_acceptable")
 
 
 def _is_rendered(essence: str, accept: str) -> bool:

@@ -111,9 +111,8 @@ async def _rendered(request: web.Request, kind: str, frames: tuple[int, ...]) ->
     parameters = tuple(p for p in parameters_of(request) if p[0].lower() != "accept")
     accept = acceptable_rendered(accept_of(request))
     asked = RenderedRequest(resource_of(request), kind, accept, frames, parameters)
-    async with runtime_of(request).rendered.retrieve(call_of(request), asked) as answer:
-        body = Body(str(answer.media_type), answer.chunks, answer.length)
-        return await write_body(request, body)
+    async with runtime_of(request).rendered.retrieve(call_of(request), asked) as retrieved:
+        return await _write_once(request, retrieved)
 
 
 async def _write_once(request: web.Request, retrieved: Retrieved) -> web.StreamResponse:

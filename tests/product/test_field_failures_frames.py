@@ -8,6 +8,7 @@ from tests.fakes.pacs_answers import (
     FRAMES_AS_STORED,
     INSTANCE_PATH,
     ROOT,
+    STUDY_PATH,
     Part,
     asked,
     behind_a_pacs,
@@ -200,3 +201,26 @@ async def test_a_page_that_nobody_asked_for_never_passes_for_an_image(
             assert response.status == status
             policy = response.headers.get("Content-Security-Policy")
             assert policy == ("sandbox" if (type_, status) == ("text/html", 200) else None)
+
+
+@pytest.mark.parametrize(
+    ("accept", "status", "images"),
+    [
+        ('multipart/related; type="image/jpeg"', 200, 2),
+        ('image/jpeg, multipart/related; type="image/jpeg"', 200, 2),
+        ("image/jpeg", 406, 0),
+        ("*/*", 406, 0),
+    ],
+)
+@pytest.mark.parametrize("path", [f"{path_of('1,2')}/rendered", f"{STUDY_PATH}/rendered"])
+async def test_of_several_rendered_images_none_is_lost_in_silence(
+    path: str, accept: str, status: int, images: int
+) -> None:
+    two = [Part(b"one", "image/jpeg"), Part(b"two", "image/jpeg")]
+    async with behind_a_pacs(capabilities=["rendered"]) as (pacs, gateway):
+        pacs.on("GET", ROOT + path, multipart_reply(*two, type_="image/jpeg"))
+        async with gateway.get(path, headers={"Accept": accept}) as response:
+            assert response.status == status
+            if images:
+                found = [(part.content_type, part.body) for part in await parts_of(response)]
+                assert found == [("image/jpeg", b"one"), ("image/jpeg", b"two")]
