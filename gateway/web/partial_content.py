@@ -4,16 +4,20 @@ Where the length is known the body is cut as it streams; where it is not, it is 
 since a 206 tells the length of the whole.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
+from datetime import timedelta
 
 from aiohttp import hdrs, web
 
 from gateway.dicom.byte_range import parse_range, slice_chunks
+from gateway.errors import overloaded
 from gateway.services.spool import Spool, SpooledBody
 from gateway.web.scope import runtime_of
 from gateway.web.writing import Body
+
+_DISK_MAY_BE_FREE_AFTER = timedelta(seconds=30)
 
 
 @asynccontextmanager
@@ -51,6 +55,13 @@ def _cut(body: Body, header: str, length: int) -> Body:
 async def _spooled(body: Body, spool: Spool) -> AsyncIterator[SpooledBody]:
     async with spool.new() as held:
         async for chunk in body.chunks:
-            await held.write(chunk)
-        await held.finish()
+            await _held(held.write(chunk))
+        await _held(held.finish())
         yield held
+
+
+async def _held(work: Awaitable[None]) -> None:
+    try:
+        await work
+    except OSError as error:
+        raise overloaded("There is no room to hold the body.", _DISK_MAY_BE_FREE_AFTER) from error

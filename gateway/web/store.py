@@ -32,7 +32,8 @@ async def store_instances(request: web.Request) -> web.StreamResponse:
     call, (study, _) = call_of(request), scope_uids_of(request)
     media_type = acceptable_store(accept_of(request))
     runtime = runtime_of(request)
-    parts = parts_of(request, runtime.config.server.limits.store_request)
+    limits = runtime.config.server.limits
+    parts = parts_of(request, limits.store_request, limits.store_instance)
     plan = await runtime.store.plan(call, study)
     note_backend(request, plan.primary.backend.name)
     await send_continue(request)

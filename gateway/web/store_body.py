@@ -11,11 +11,17 @@ from gateway.errors import bad_request, too_large, unsupported_media_type
 _WRONG_TYPE = "Instances are stored as application/dicom, or multipart/related of that type."
 _METADATA = "Metadata with bulk data apart from it is not taken: send application/dicom."
 _CODED = "A body with a content coding is not taken: instances are compressed inside, if at all."
+_INSTANCE_TOO_LARGE = "The instance is larger than this gateway takes."
 _TOO_LARGE = "The body is larger than this gateway takes in one request."
 
 
-def parts_of(request: web.Request, limit: int) -> AsyncGenerator[BodyPart, None]:
+def parts_of(
+    request: web.Request, limit: int, instance_limit: int
+) -> AsyncGenerator[BodyPart, None]:
     """The parts as they arrive, of at most `limit` bytes in all; nothing is read yet.
+
+    `instance_limit` is that of one instance, here only of a bare one: others are counted as they
+    are read.
 
     415 for a type or content coding that is not taken, 400 without a body or a boundary, 413 for
     a Content-Length over the limit. While it is read: 413 over the limit, 400 for broken framing.
@@ -24,8 +30,11 @@ def parts_of(request: web.Request, limit: int) -> AsyncGenerator[BodyPart, None]
     boundary = _boundary(media_type) if media_type.essence == MULTIPART else None
     if not request.body_exists or request.content_length == 0:
         raise bad_request("The request has no body.")
-    if (request.content_length or 0) > limit:
+    length = request.content_length or 0
+    if length > limit:
         raise too_large(_TOO_LARGE)
+    if boundary is None and length > instance_limit:
+        raise too_large(_INSTANCE_TOO_LARGE)
     chunks = _received(request, limit)
     return _bare(chunks) if boundary is None else read_parts(chunks, boundary)
 

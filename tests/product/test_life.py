@@ -15,6 +15,7 @@ from aiohttp import ClientConnectorError, ClientError, ClientPayloadError, Clien
 from tests.fakes.certificates import make_certificates
 from tests.fakes.gateway_process import GatewayProcess, command, gateway_process
 from tests.fakes.pacs import Pacs, Reply
+from tests.fakes.pacs_answers import FRAMES_AS_STORED, frames_reply
 from tests.fakes.prometheus_text import samples
 
 BULK = "/dicom-web/studies/1.2/series/1.3/instances/1.4/bulkdata/1"
@@ -342,3 +343,19 @@ async def test_all_problems_of_a_configuration_are_printed_and_exit_1(tmp_path: 
 
     told = "\n".join(gateway.errors)
     assert all(each in told for each in ("server.port", "server.workers", "backends"))
+
+
+async def test_a_range_of_what_no_disk_has_room_for_is_503(tmp_path: Path) -> None:
+    temp = tmp_path / "temp"
+    temp.mkdir()
+    path = "/dicom-web/studies/1.2/series/1.3/instances/1.4/frames/1,2"
+    async with (
+        Pacs() as pacs,
+        gateway_process(configured(pacs, temp=str(temp)), tmp_path) as gateway,
+    ):
+        temp.rmdir()
+        pacs.on("GET", path, frames_reply(bytes(800_000), bytes(800_000)))
+        headers = {"Accept": FRAMES_AS_STORED, "Range": "bytes=0-9"}
+        async with gateway.client.get(path, headers=headers) as response:
+            assert response.status == 503
+            assert response.headers["Retry-After"] == "30"

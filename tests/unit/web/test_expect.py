@@ -39,6 +39,10 @@ def head(method: str, path: str, **headers: str) -> bytes:
     ("request_head", "status"),
     [
         (head("POST", "/studies", Content_Length="20000"), 413),
+        (
+            head("POST", "/studies", Content_Type="application/dicom", Content_Length="8000"),
+            413,
+        ),
         (head("POST", "/studies", Content_Type="text/plain"), 415),
         (head("POST", "/studies", Content_Encoding="gzip"), 415),
         (head("POST", "/studies", Accept="text/csv"), 406),
@@ -56,7 +60,7 @@ async def test_a_refusal_comes_before_100_continue_and_ends_the_connection(
     request_head: bytes, status: int
 ) -> None:
     async with (
-        running(store_request="10KiB") as (gateway, _),
+        running(store_request="10KiB", store_instance="6KiB") as (gateway, _),
         wire(gateway, request_head) as (reader, _),
     ):
         answer = (await reader.readuntil(b"\r\n\r\n")).decode()
