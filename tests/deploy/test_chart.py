@@ -326,6 +326,29 @@ def test_an_ingress_says_what_clients_call_the_gateway(
     assert server == {"host": "0.0.0.0", "port": 8080, "public_url": public_url}
 
 
+@pytest.mark.parametrize(
+    ("given", "added"),
+    [
+        ({}, {"public_url": "https://a.example.org", "allowed_hosts": ["a.example.org", "b"]}),
+        ({"allowed_hosts": ["b"]}, {"public_url": "https://a.example.org", "allowed_hosts": ["b"]}),
+        (
+            {"trusted_proxies": ["10.0.0.0/8"]},
+            {"trusted_proxies": ["10.0.0.0/8"], "allowed_hosts": ["a.example.org", "b"]},
+        ),
+        ({"public_url": "https://c"}, {"public_url": "https://c"}),
+    ],
+)
+def test_links_lead_to_the_first_host_unless_the_ingress_is_trusted_to_say_which(
+    chart: helm_python.Chart, given: dict[str, Any], added: dict[str, Any]
+) -> None:
+    ingress = {"enabled": True, "hosts": ["a.example.org", "b"], "tls": [{"secretName": "t"}]}
+    values = _with(LEAST, config__server=given, ingress=ingress)
+
+    server = yaml.safe_load(_configuration(chart, values))["server"]
+
+    assert server == {"host": "0.0.0.0", "port": 8080, **added}
+
+
 def test_a_changed_configuration_starts_new_pods(chart: helm_python.Chart) -> None:
     def checksum(values: dict[str, Any]) -> str:
         template = _rendered(chart, values)["Deployment"]["spec"]["template"]

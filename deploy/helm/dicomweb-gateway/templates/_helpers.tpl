@@ -66,9 +66,12 @@ port: 8080
 {{- if .Values.serverSecret.existingSecret }}
 secret: { env: GATEWAY_SERVER_SECRET }
 {{- end }}
-{{- if and .Values.ingress.enabled .Values.ingress.hosts (not $server.public_url) (not $server.allowed_hosts) }}
+{{- if and .Values.ingress.enabled .Values.ingress.hosts (not $server.public_url) }}
+{{- /* A trusted ingress says itself by which host and scheme it was reached. */}}
+{{- if not $server.trusted_proxies }}
 public_url: {{ printf "%s://%s" (ternary "https" "http" (not (empty .Values.ingress.tls))) (first .Values.ingress.hosts) }}
-{{- if gt (len .Values.ingress.hosts) 1 }}
+{{- end }}
+{{- if and (not $server.allowed_hosts) (or $server.trusted_proxies (gt (len .Values.ingress.hosts) 1)) }}
 allowed_hosts: {{ toJson .Values.ingress.hosts }}
 {{- end }}
 {{- end }}
