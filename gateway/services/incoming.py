@@ -13,6 +13,7 @@ from gateway.dicom.media_types import DICOM, MediaType
 from gateway.dicom.multipart import BodyPart
 from gateway.dicom.multipart_parser import MultipartError
 from gateway.dicom.operations import Operation
+from gateway.dicom.part10.byte_streams import Lookahead
 from gateway.dicom.part10.data_elements import Part10Error
 from gateway.dicom.part10.header import Header, read_header
 from gateway.dicom.resources import Resource
@@ -37,7 +38,8 @@ from gateway.services.call import Call
 from gateway.services.spool import Spool, SpooledBody
 from gateway.services.store_plan import StorePlan
 
-_HEADER_LIMIT = 4 * 1024 * 1024
+_HEADER_LIMIT = 2 * 1024 * 1024
+"""Bytes of a part that are held, beside the spool, until its UIDs are known; a few KB are usual."""
 _BROKEN_BODY = "The body is not the multipart body that its Content-Type says, or it is cut."
 _DISK_MAY_BE_FREE_AFTER = timedelta(seconds=30)
 
@@ -123,10 +125,12 @@ class Intake:
     async def take_in(self, request: StoreRequest, part: BodyPart) -> IncomingInstance:
         """The whole instance, which its receiver closes. Refused, or BrokenOff with its body."""
         _check_type(part.headers.get("content-type"))
+        ahead = Lookahead(part.chunks)
         try:
-            header, chunks = await read_header(part.chunks, limit=_HEADER_LIMIT)
+            header = await read_header(ahead, limit=_HEADER_LIMIT)
         except Part10Error as error:
             raise Refused(FailedInstance(CANNOT_UNDERSTAND)) from error
+        chunks = ahead.rest()
         try:
             resource = _resource(header, request.study)
             await self._authorise(request, header, resource)

@@ -72,10 +72,10 @@ async def explicit_little_endian(chunks: AsyncIterator[bytes]) -> AsyncGenerator
 
 async def _meta(ahead: Lookahead, meta: FileMeta) -> bytes:
     if meta.guessed:
-        scan = HeaderScan(meta.encoding, limit=_LOOKED_AHEAD)
+        uids = (SOP_CLASS_UID, SOP_INSTANCE_UID)
+        scan = HeaderScan(meta.encoding, uids, limit=_LOOKED_AHEAD)
         await scan_header(scan, ahead, meta)
-        uids = scan.uid(SOP_CLASS_UID), scan.uid(SOP_INSTANCE_UID)
-        return new_file_meta(*uids, EXPLICIT_LITTLE_ENDIAN)
+        return new_file_meta(*map(scan.uid, uids), EXPLICIT_LITTLE_ENDIAN)
     if meta.transfer_syntax == EXPLICIT_LITTLE_ENDIAN:
         return meta.data
     return meta.rewritten(EXPLICIT_LITTLE_ENDIAN)
@@ -106,7 +106,11 @@ async def _reencoded(ahead: Lookahead, meta: FileMeta) -> AsyncGenerator[bytes, 
 
 async def _is_signed(ahead: Lookahead, meta: FileMeta) -> bool:
     scan = HeaderScan(
-        meta.encoding, limit=_LOOKED_AHEAD, needed=None, until=PIXEL_REPRESENTATION + 1
+        meta.encoding,
+        (PIXEL_REPRESENTATION,),
+        limit=_LOOKED_AHEAD,
+        until=PIXEL_REPRESENTATION + 1,
+        optional=True,
     )
     await scan_header(scan, ahead, meta)
     return any(scan.value(PIXEL_REPRESENTATION))

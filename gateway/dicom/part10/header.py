@@ -1,13 +1,11 @@
 """Streaming DICOM files (PS3.10 7): what is known of an instance before its pixel data is read."""
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
-import pydicom
-
-from gateway.dicom.part10.byte_streams import Lookahead, Rest, inflated
+from gateway.dicom.part10.byte_streams import Lookahead, inflated
 from gateway.dicom.part10.data_elements import (
     SERIES_INSTANCE_UID,
     SOP_CLASS_UID,
@@ -17,8 +15,11 @@ from gateway.dicom.part10.data_elements import (
 from gateway.dicom.part10.file_meta import FileMeta, read_file_meta
 from gateway.dicom.part10.header_scan import HeaderScan
 
-_INLINE = 256 * 1024
-"""Bytes of a header that are read on the event loop; what comes behind them is in a thread."""
+_UIDS = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
+
+_AT_ONCE = 64 * 1024
+"""Bytes of a header that are walked on the event loop; those behind them are in a thread, as many
+at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,33 +34,25 @@ class Header:
     study: str
     series: str
     instance: str
-    dataset: pydicom.Dataset
-    """What stands before the pixel data, without values of more than 64 KiB and without broken
-    sequences. Values are decoded when they are asked for, which may raise what pydicom raises.
+
+
+async def read_header(ahead: Lookahead, *, limit: int) -> Header:
+    """The header of the file in `ahead`, which is still there from its first byte.
+
+    No more is read than it takes to know the UIDs, and no more than about `limit` bytes.
+    Part10Error if this is no DICOM file, if it breaks or ends within its header, or if
+    its UIDs do not come within `limit`.
     """
-
-
-async def read_header(chunks: AsyncIterator[bytes], *, limit: int) -> tuple[Header, Rest]:
-    """The header of the file in `chunks`, and the whole file again from its first byte.
-
-    No more than about `limit` bytes are read ahead: where the UIDs are known by then, the header
-    ends there. Part10Error if this is no DICOM file, if it breaks or ends within its header, or
-    if its UIDs do not come within `limit`. Closing the returned iterator closes `chunks`; on an
-    error they are the caller's to close.
-    """
-    ahead = Lookahead(chunks)
     meta = await read_meta(ahead)
-    scan = HeaderScan(meta.encoding, limit=limit)
+    scan = HeaderScan(meta.encoding, _UIDS, limit=limit)
     await scan_header(scan, ahead, meta)
-    header = Header(
+    return Header(
         transfer_syntax=meta.transfer_syntax,
         sop_class=scan.uid(SOP_CLASS_UID),
         study=scan.uid(STUDY_INSTANCE_UID),
         series=scan.uid(SERIES_INSTANCE_UID),
         instance=scan.uid(SOP_INSTANCE_UID),
-        dataset=scan.dataset(),
     )
-    return header, ahead.rest()
 
 
 async def read_meta(ahead: Lookahead) -> FileMeta:
@@ -80,14 +73,20 @@ async def scan_header(scan: HeaderScan, ahead: Lookahead, meta: FileMeta) -> Non
     stored = ahead.read(meta.length)
     dataset = inflated(stored) if meta.deflated else stored
     async with aclosing(stored), aclosing(dataset):
-        async for data in dataset:
-            if scan.length + len(data) > _INLINE:
-                await asyncio.to_thread(scan.feed, data)
-            else:
-                scan.feed(data)
-            if scan.complete:
-                return
+        async for chunk in dataset:
+            for piece in _pieces(chunk):
+                if scan.length + len(piece) > _AT_ONCE:
+                    await asyncio.to_thread(scan.feed, piece)
+                else:
+                    scan.feed(piece)
+                if scan.complete:
+                    return
     scan.close()
+
+
+def _pieces(chunk: bytes) -> Iterator[bytes]:
+    """The chunk, in several where it is so large that one would be walked for long."""
+    return (chunk[start : start + _AT_ONCE] for start in range(0, len(chunk), _AT_ONCE))
 
 
 async def _collect(chunks: AsyncIterator[bytes], size: int) -> bytes:

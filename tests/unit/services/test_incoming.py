@@ -22,6 +22,7 @@ from gateway.errors import (
     forbidden,
 )
 from gateway.services.spool import Spool, SpoolSettings
+from tests.fakes.part10_files import explicit
 from tests.fakes.store_requests import (
     STUDY,
     dicom_file,
@@ -79,6 +80,22 @@ async def test_a_file_without_an_instance_uid_is_among_the_other_failures(setup:
         multipart([dicom_file(1, changes={"SOPInstanceUID": ""}), dicom_file(2)])
     )
     assert report.failed == (FailedInstance(CANNOT_UNDERSTAND, CT, None),)
+
+
+def with_element(file: bytes, element: bytes) -> bytes:
+    """The file with another element before its StudyInstanceUID."""
+    before, study, behind = file.partition(explicit(0x0020000D, b"UI", b"", length=len(STUDY) + 1))
+    return before + element + study + behind
+
+
+async def test_a_header_may_be_long_but_not_without_end(setup: Setup) -> None:
+    setup.max_instance = 10_000_000
+    long, too_long = (
+        with_element(dicom_file(number), explicit(0x00191001, b"OB", bytes(size)) * 10)
+        for number, size in ((1, 200_000), (2, 210_000))
+    )
+    report = await setup.send(multipart([long, too_long, dicom_file(3)]))
+    assert report == StoreReport((stored(1), stored(3)), (FailedInstance(CANNOT_UNDERSTAND),))
 
 
 async def test_a_part_without_a_type_is_taken_if_it_is_dicom(setup: Setup) -> None:

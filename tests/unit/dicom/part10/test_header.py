@@ -1,6 +1,8 @@
 """Headers of DICOM files that are still arriving."""
 
+import tracemalloc
 from contextlib import suppress
+from itertools import pairwise
 from pathlib import Path
 
 import pytest
@@ -16,6 +18,7 @@ from pydicom.uid import (
     JPEG2000Lossless,
 )
 
+from gateway.dicom.part10.byte_streams import Lookahead
 from gateway.dicom.part10.data_elements import Part10Error
 from gateway.dicom.part10.dataset_scanner import MAX_DEPTH
 from gateway.dicom.part10.file_meta import missing_preamble, stored_transfer_syntax
@@ -25,7 +28,6 @@ from tests.fakes.part10_files import (
     UNDEFINED,
     Chunks,
     datasets,
-    differences,
     explicit,
     file_of,
     identified,
@@ -52,19 +54,28 @@ UIDS = (
     + explicit(0x0020000D, b"UI", b"1.2.3.1\0")
     + explicit(0x0020000E, b"UI", b"1.2.3.1.1\0")
 )
+NAMES = UIDS[34:]
+"""All but the SOP class, so that the search for it goes on."""
 
 
 async def header_of(data: bytes, size: int = 1 << 16, limit: int = LIMIT) -> Header:
     """The header; and what can be read behind it is the whole file."""
-    header, rest = await read_header(Chunks(data, size), limit=limit)
-    assert b"".join([chunk async for chunk in rest]) == data
+    ahead = Lookahead(Chunks(data, size))
+    header = await read_header(ahead, limit=limit)
+    assert b"".join([chunk async for chunk in ahead.rest()]) == data
     return header
+
+
+async def refused(source: Chunks, match: str = "") -> None:
+    with pytest.raises(Part10Error, match=match):
+        await read_header(Lookahead(source), limit=LIMIT)
 
 
 def uids(header: Header) -> tuple[str, ...]:
     return header.sop_class, header.instance, header.study, header.series
 
 
+KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
 IDENTIFIED = (CTImageStorage, "1.2.3", "1.2.3.1", "1.2.3.1.1")
 
 
@@ -78,42 +89,28 @@ async def test_the_uids_are_found_in_every_native_syntax(syntax: str, size: int)
     header = await header_of(written(dataset, syntax), size)
     assert header.transfer_syntax == syntax
     assert uids(header) == IDENTIFIED
-    assert "PixelData" not in header.dataset
 
 
 @given(dataset=datasets(), syntax=st.sampled_from(NATIVE), size=st.integers(1, 500))
-async def test_the_dataset_is_what_pydicom_reads(dataset: Dataset, syntax: str, size: int) -> None:
-    data = written(dataset, syntax)
-    header = await header_of(data, size)
-    expected = read(data)
-    expected.pop("DoubleFloatPixelData", None)
-    assert differences(expected, header.dataset) == []
+async def test_the_uids_are_found_among_anything(dataset: Dataset, syntax: str, size: int) -> None:
+    header = await header_of(written(dataset, syntax), size)
+    assert uids(header) == IDENTIFIED
 
 
-async def test_the_headers_of_real_files_are_what_pydicom_reads(
+async def test_the_uids_of_real_files_are_what_pydicom_reads(
     data_files: tuple[Path, ...],
 ) -> None:
     headers = 0
     for path in data_files:
-        data = path.read_bytes()
         try:
-            header = await header_of(data)
+            header = await header_of(path.read_bytes())
         except Part10Error:
             assert path.name in {"meta_missing_tsyntax.dcm", "no_meta.dcm"}
             continue
         whole = dcmread(path, force=True, stop_before_pixels=True)
-        expected = _without_what_is_large(whole)
-        assert differences(expected, header.dataset) == [], path.name
+        assert uids(header) == tuple(str(whole.get(keyword, "")) for keyword in KEYWORDS), path.name
         headers += 1
     assert headers >= 25
-
-
-def _without_what_is_large(dataset: Dataset) -> Dataset:
-    for element in list(dataset):
-        is_large = isinstance(element.value, bytes) and len(element.value) > 64 * 1024
-        if is_large or element.keyword == "WaveformSequence":
-            del dataset[element.tag]
-    return dataset
 
 
 @pytest.mark.parametrize(
@@ -126,17 +123,50 @@ def _without_what_is_large(dataset: Dataset) -> Dataset:
     ],
 )
 async def test_reading_stops_before_the_pixels(pixels: bytes) -> None:
-    data = file_of(JPEG2000Lossless, UIDS + pixels + bytes(1 << 20))
-    source = Chunks(data, 100)
-    header, rest = await read_header(source, limit=LIMIT)
+    for known in (UIDS, NAMES):
+        data = file_of(JPEG2000Lossless, known + pixels + bytes(1 << 20))
+        source = Chunks(data, 100)
+        header = await read_header(Lookahead(source), limit=LIMIT)
+        assert uids(header)[1:3] == IDENTIFIED[1:3]
+        assert source.read < len(data) - (1 << 20) + 100
+
+
+async def test_nothing_is_read_ahead_once_the_uids_are_known() -> None:
+    many = b"".join(explicit(0x00291001 + number, b"UN", bytes(500)) for number in range(1000))
+    source = Chunks(file_of(ExplicitVRLittleEndian, UIDS + many), 100)
+    header = await read_header(Lookahead(source), limit=LIMIT)
     assert uids(header) == IDENTIFIED
-    assert source.read < len(data) - (1 << 20) + 100
-    assert b"".join([chunk async for chunk in rest]) == data
+    assert source.read < 500
+
+
+@pytest.mark.parametrize("size", [1, 1 << 16])
+async def test_uids_that_are_out_of_order_are_found(size: int) -> None:
+    one, *others = (UIDS[start:stop] for start, stop in pairwise((0, 34, 48, 64, len(UIDS))))
+    pixels = explicit(0x7FE00010, b"OW", bytes(4))
+    for known in (others[2] + others[1] + others[0] + one, others[2] + others[0] + others[1] + one):
+        stored = explicit(0x00280010, b"US", b"\1\0") + known + pixels
+        assert uids(await header_of(file_of(ExplicitVRLittleEndian, stored), size)) == IDENTIFIED
+
+
+async def test_a_long_header_is_held_once() -> None:
+    values = [explicit(0x00091001, b"UN", bytes(1000)) for _ in range(900)]
+    data = file_of(ExplicitVRLittleEndian, b"".join(values) + UIDS)
+    ahead = Lookahead(Chunks(data, 10_000))
+    tracemalloc.start()
+    try:
+        await read_header(ahead, limit=LIMIT)
+        held, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(data) < held < 1.1 * len(data)
+    assert peak < 1.2 * len(data)
 
 
 async def test_closing_the_rest_closes_the_source_even_if_nothing_was_read() -> None:
     source = Chunks(file_of(ExplicitVRLittleEndian, UIDS))
-    _, rest = await read_header(source, limit=LIMIT)
+    ahead = Lookahead(source)
+    await read_header(ahead, limit=LIMIT)
+    rest = ahead.rest()
     await rest.aclose()
     assert source.closed
     assert [chunk async for chunk in rest] == []
@@ -146,14 +176,6 @@ async def test_padding_is_no_part_of_a_uid_and_a_missing_one_is_empty() -> None:
     dataset = explicit(0x00080016, b"UI", b"1.2 \0\0") + explicit(0x0020000D, b"UI", b" 3.4\0 \0")
     header = await header_of(file_of(ExplicitVRLittleEndian, dataset))
     assert uids(header) == ("1.2", "", "3.4", "")
-
-
-async def test_text_is_decoded_by_the_character_set_of_the_file() -> None:
-    name = explicit(0x00100010, b"PN", "Äneas^Rüdiger ".encode("latin-1"))
-    for term, expected in ((b"ISO_IR 100", "Äneas^Rüdiger"), (b"NO SUCH SET ", "Äneas^Rüdiger")):
-        dataset = explicit(0x00080005, b"CS", term) + name
-        header = await header_of(file_of(ExplicitVRLittleEndian, dataset))
-        assert str(header.dataset.PatientName) == expected
 
 
 @pytest.mark.parametrize(
@@ -170,7 +192,6 @@ async def test_a_dataset_that_is_not_written_as_labelled_is_read(
     header = await header_of(file_of(label, dataset))
     assert header.study == "1.2.3.1"
     assert header.transfer_syntax == label
-    assert header.dataset.original_encoding == (dataset[4:6] != b"UI", True)
 
 
 # Files as archives take them, though the standard does not have them.
@@ -223,8 +244,7 @@ async def test_meta_without_a_transfer_syntax_is_refused_with_its_reason() -> No
 @pytest.mark.parametrize("length", [0, 1 << 20])
 async def test_junk_is_told_at_once(junk: bytes, length: int) -> None:
     source = Chunks(junk + b"\xa5" * length, 1000)
-    with pytest.raises(Part10Error):
-        await read_header(source, limit=LIMIT)
+    await refused(source)
     assert source.read <= 1000
 
 
@@ -236,7 +256,8 @@ async def test_a_file_cut_within_its_header_is_broken() -> None:
     for end in range(len(data)):
         with suppress(Part10Error):
             header = await header_of(data[:end])
-            assert differences(read(data[:end]), header.dataset) == []
+            found = read(data[:end])
+            assert uids(header) == tuple(str(found.get(each, "")) for each in KEYWORDS)
             whole += 1
     # Between two elements nothing tells that there were more.
     assert whole == 4
@@ -245,16 +266,14 @@ async def test_a_file_cut_within_its_header_is_broken() -> None:
 async def test_a_large_element_before_the_uids_is_refused_unread() -> None:
     large = explicit(0x00091001, b"OB", b"", length=1 << 31)
     source = Chunks(file_of(ExplicitVRLittleEndian, large + bytes(1 << 21)), 1000)
-    with pytest.raises(Part10Error, match="too long"):
-        await read_header(source, limit=LIMIT)
+    await refused(source, match="too long")
     assert source.read <= 1000
 
 
 async def test_many_elements_before_the_uids_are_read_up_to_the_limit() -> None:
     endless = explicit(0x00091001, b"SQ", item(b"") * 200_000, length=UNDEFINED)
     source = Chunks(file_of(ExplicitVRLittleEndian, endless), 1000)
-    with pytest.raises(Part10Error, match="too long"):
-        await read_header(source, limit=LIMIT)
+    await refused(source, match="too long")
     assert source.read < LIMIT + 3000
 
 
@@ -265,14 +284,11 @@ async def test_many_elements_before_the_uids_are_read_up_to_the_limit() -> None:
         explicit(0x00420010, b"SQ", item(b"") * 200_000, length=UNDEFINED),
     ],
 )
-async def test_a_large_element_behind_the_uids_ends_the_header(large: bytes) -> None:
-    data = file_of(ExplicitVRLittleEndian, UIDS + large)
-    source = Chunks(data, 1000)
-    header, rest = await read_header(source, limit=LIMIT)
+async def test_a_large_element_behind_the_other_uids_ends_the_header(large: bytes) -> None:
+    source = Chunks(file_of(ExplicitVRLittleEndian, NAMES + large), 1000)
+    header = await read_header(Lookahead(source), limit=LIMIT)
     assert source.read < LIMIT + 3000
-    assert uids(header) == IDENTIFIED
-    assert header.dataset.keys() == {0x00080016, 0x00080018, 0x0020000D, 0x0020000E}
-    assert b"".join([chunk async for chunk in rest]) == data
+    assert uids(header) == ("", *IDENTIFIED[1:])
 
 
 def nested(depth: int, *, delimited: bool) -> bytes:
@@ -290,9 +306,7 @@ def nested(depth: int, *, delimited: bool) -> bytes:
 @pytest.mark.parametrize("delimited", [True, False])
 async def test_deep_sequences_are_read(delimited: bool) -> None:
     data = file_of(ExplicitVRLittleEndian, nested(MAX_DEPTH, delimited=delimited) + UIDS)
-    header = await header_of(data, 1000)
-    assert differences(read(data), header.dataset) == []
-    assert len(header.dataset.to_json()) > 20 * MAX_DEPTH
+    assert uids(await header_of(data, 1000)) == IDENTIFIED
 
 
 @pytest.mark.parametrize("depth", [MAX_DEPTH + 1, 2000])
@@ -300,16 +314,12 @@ async def test_sequences_that_no_reader_could_follow_are_not_read(depth: int) ->
     with pytest.raises(Part10Error, match="too deeply"):
         await header_of(file_of(ExplicitVRLittleEndian, nested(depth, delimited=True) + UIDS))
     counted = nested(depth, delimited=False)
-    header = await header_of(file_of(ExplicitVRLittleEndian, counted + UIDS))
-    assert uids(header) == IDENTIFIED
-    assert "ReferencedImageSequence" not in header.dataset
+    assert uids(await header_of(file_of(ExplicitVRLittleEndian, counted + UIDS))) == IDENTIFIED
 
 
-async def test_a_broken_sequence_that_tells_its_length_is_left_out() -> None:
+async def test_a_broken_sequence_that_tells_its_length_is_skipped() -> None:
     broken = explicit(0x00081140, b"SQ", b"no item at all")
-    header = await header_of(file_of(ExplicitVRLittleEndian, broken + UIDS))
-    assert uids(header) == IDENTIFIED
-    assert "ReferencedImageSequence" not in header.dataset
+    assert uids(await header_of(file_of(ExplicitVRLittleEndian, broken + UIDS))) == IDENTIFIED
 
 
 @pytest.mark.parametrize(
