@@ -40,8 +40,8 @@ async def read_header(ahead: Lookahead, *, limit: int) -> Header:
     """The header of the file in `ahead`, which is still there from its first byte.
 
     No more is read than it takes to know the UIDs, and no more than about `limit` bytes.
-    Part10Error if this is no DICOM file, if it breaks or ends within its header, or if
-    its UIDs do not come within `limit`.
+    Part10Error if this is no DICOM file, if it breaks or ends within its header, if a UID is there
+    twice, or if they do not come within `limit`.
     """
     meta = await read_meta(ahead)
     scan = HeaderScan(meta.encoding, _UIDS, limit=limit)

@@ -103,6 +103,9 @@ class HeaderScan:
         return len(self._values) < len(self._wanted)
 
     def _begin(self, tag: int) -> bytearray:
+        if tag in self._values:
+            # Readers do not agree on which one counts, so that each would see another object.
+            raise Part10Error("an element that tells what the file is stands there twice")
         self._values[tag] = value = bytearray()
         return value
 

@@ -98,6 +98,14 @@ async def test_a_header_may_be_long_but_not_without_end(setup: Setup) -> None:
     assert report == StoreReport((stored(1), stored(3)), (FailedInstance(CANNOT_UNDERSTAND),))
 
 
+@pytest.mark.parametrize("tag", [0x00080018, 0x0020000D, 0x0020000E])
+async def test_a_file_with_two_of_a_uid_fails_alone(setup: Setup, tag: int) -> None:
+    """Readers do not agree on which one counts: it would be judged as one and filed as another."""
+    twice = with_element(dicom_file(1), explicit(tag, b"UI", b"1.9\0"))
+    report = await setup.send(multipart([twice, dicom_file(2)]))
+    assert report == StoreReport((stored(2),), (FailedInstance(CANNOT_UNDERSTAND),))
+
+
 async def test_a_part_without_a_type_is_taken_if_it_is_dicom(setup: Setup) -> None:
     report = await setup.send(multipart([dicom_file(1), b"text"], part_type=None))
     assert report == StoreReport((stored(1),), (FailedInstance(CANNOT_UNDERSTAND),))

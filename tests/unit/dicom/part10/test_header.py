@@ -148,6 +148,14 @@ async def test_uids_that_are_out_of_order_are_found(size: int) -> None:
         assert uids(await header_of(file_of(ExplicitVRLittleEndian, stored), size)) == IDENTIFIED
 
 
+@pytest.mark.parametrize("size", [1, 1 << 16])
+@pytest.mark.parametrize("tag", [0x00080018, 0x0020000D, 0x0020000E])
+@pytest.mark.parametrize("other", [b"1.2.3.1\0", b"1.2.9.9\0", b""])
+async def test_a_uid_that_is_there_twice_is_refused(tag: int, other: bytes, size: int) -> None:
+    for data in (UIDS + explicit(tag, b"UI", other), explicit(tag, b"UI", other) + UIDS):
+        await refused(Chunks(file_of(ExplicitVRLittleEndian, data), size), match="twice")
+
+
 async def test_a_long_header_is_held_once() -> None:
     values = [explicit(0x00091001, b"UN", bytes(1000)) for _ in range(900)]
     data = file_of(ExplicitVRLittleEndian, b"".join(values) + UIDS)
