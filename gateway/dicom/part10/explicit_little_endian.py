@@ -75,7 +75,8 @@ async def _meta(ahead: Lookahead, meta: FileMeta) -> bytes:
         uids = (SOP_CLASS_UID, SOP_INSTANCE_UID)
         scan = HeaderScan(meta.encoding, uids, limit=_LOOKED_AHEAD)
         await scan_header(scan, ahead, meta)
-        return new_file_meta(*map(scan.uid, uids), EXPLICIT_LITTLE_ENDIAN)
+        sop_class, instance = map(scan.uid, uids)
+        return new_file_meta(sop_class, instance, EXPLICIT_LITTLE_ENDIAN)
     if meta.transfer_syntax == EXPLICIT_LITTLE_ENDIAN:
         return meta.data
     return meta.rewritten(EXPLICIT_LITTLE_ENDIAN)
