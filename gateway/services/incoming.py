@@ -87,7 +87,7 @@ class BrokenOff(Exception):
         if isinstance(error, MultipartError):
             cause, reason = bad_request(_BROKEN_BODY), CANNOT_UNDERSTAND
         else:
-            cause, reason = error, failure_reason(error.status)
+            cause, reason = _to_be_kept(error), failure_reason(error.status)
         return cls(FailedInstance(reason) if header is None else _failed(header, reason), cause)
 
 
@@ -146,7 +146,7 @@ class Intake:
         try:
             await self._policy.authorise(AccessRequest(principal, Operation.STORE, resource, names))
         except GatewayError as error:
-            raise Refused(_failed(header, NOT_AUTHORISED), error) from error
+            raise Refused(_failed(header, NOT_AUTHORISED), _to_be_kept(error)) from error
 
     async def _spooled(self, header: Header, chunks: AsyncIterator[bytes]) -> SpooledBody:
         body = self._spool.new()
@@ -176,6 +176,11 @@ async def _write(header: Header, body: SpooledBody, chunk: bytes | None) -> None
     except OSError as error:
         cause = overloaded("There is no room to hold the instance.", _DISK_MAY_BE_FREE_AFTER)
         raise Refused(_failed(header, OUT_OF_RESOURCES), cause) from error
+
+
+def _to_be_kept(error: GatewayError) -> GatewayError:
+    """The error without its traceback, which leads to all that was received by then, and back."""
+    return error.with_traceback(None)
 
 
 def _check_type(content_type: str | None) -> None:

@@ -7,6 +7,8 @@ from types import MappingProxyType
 from pydicom.dataset import Dataset, FileMetaDataset
 from pydicom.uid import UID, CTImageStorage, ExplicitVRLittleEndian
 
+from tests.fakes.part10_files import explicit
+
 BOUNDARY = "----a-boundary"
 STUDY = "1.2.826.0.1.3680043.8.498.1"
 SERIES = f"{STUDY}.2"
@@ -42,6 +44,12 @@ def dicom_file(
     file = BytesIO()
     dataset.save_as(file, enforce_file_format=True)
     return file.getvalue()
+
+
+def with_element(file: bytes, element: bytes) -> bytes:
+    """The file with another element before its StudyInstanceUID."""
+    before, study, behind = file.partition(explicit(0x0020000D, b"UI", b"", length=len(STUDY) + 1))
+    return before + element + study + behind
 
 
 def multipart(

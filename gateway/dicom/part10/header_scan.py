@@ -34,17 +34,9 @@ class HeaderScan:
         writers do not sort. It also ends before the element that does not fit into `limit`
         bytes; unless the tags are `optional`, that is an error as long as one may be still to come.
         """
-        self._scanner = DatasetScanner(encoding, self)
-        self._wanted = frozenset(wanted)
-        self._last = max(wanted)
+        self._search = _Search(frozenset(wanted), limit, until, optional)
+        self._scanner = DatasetScanner(encoding, self._search)
         self._limit = limit
-        self._until = until
-        self._optional = optional
-        self._values: dict[int, bytearray] = {}
-        self._value: bytearray | None = None
-        """The one that is being read."""
-        self._tag = 0
-        """The element of the dataset itself that was met last."""
         self.length = 0
         """Bytes that were fed."""
 
@@ -57,7 +49,7 @@ class HeaderScan:
         self.length += len(data)
         self._scanner.feed(data)
         if self.length > self._limit and not self.complete:
-            self._refuse_if_early()
+            self._search.end_early()
             self._scanner.stopped = True
 
     def close(self) -> None:
@@ -66,11 +58,33 @@ class HeaderScan:
 
     def value(self, tag: int) -> bytes:
         """The value as it is stored; empty if the header has no such element."""
-        return bytes(self._values.get(tag, b""))
+        return bytes(self._search.values.get(tag, b""))
 
     def uid(self, tag: int) -> str:
         """A UID without its padding; empty if there is none."""
         return self.value(tag).decode("latin-1").strip("\0 ")
+
+
+class _Search:
+    """Told of each element. It does not know who tells it: in a circle of references, what was
+    read would stay in memory for some time after it has been given up."""
+
+    def __init__(self, wanted: frozenset[int], limit: int, until: int, optional: bool) -> None:
+        self.values: dict[int, bytearray] = {}
+        self._wanted = wanted
+        self._last = max(wanted)
+        self._limit = limit
+        self._until = until
+        self._optional = optional
+        self._tag = 0
+        """The element of the dataset itself that was met last."""
+        self._value: bytearray | None = None
+        """What is read of a value that is wanted."""
+
+    def end_early(self) -> None:
+        """No more is read: Part10Error if what is still to come is needed."""
+        if not self._optional and self._tag <= self._last and self._is_any_missing():
+            raise Part10Error(f"{self._limit} bytes are too long before the UIDs are known")
 
     def on_element(self, element: Element, encoding: Encoding, depth: int, offset: int) -> Reading:
         self._value = None
@@ -80,7 +94,7 @@ class HeaderScan:
         if self._is_behind_all(element.tag):
             return Reading.STOP
         if element.length != UNDEFINED and offset + element.length > self._limit:
-            self._refuse_if_early()
+            self.end_early()
             return Reading.STOP
         if element.tag in self._wanted:
             self._value = self._begin(element.tag)
@@ -100,15 +114,11 @@ class HeaderScan:
         return tag >= self._until or (tag > self._last and not self._is_any_missing())
 
     def _is_any_missing(self) -> bool:
-        return len(self._values) < len(self._wanted)
+        return len(self.values) < len(self._wanted)
 
     def _begin(self, tag: int) -> bytearray:
-        if tag in self._values:
+        if tag in self.values:
             # Readers do not agree on which one counts, so that each would see another object.
             raise Part10Error("an element that tells what the file is stands there twice")
-        self._values[tag] = value = bytearray()
+        self.values[tag] = value = bytearray()
         return value
-
-    def _refuse_if_early(self) -> None:
-        if not self._optional and self._tag <= self._last and self._is_any_missing():
-            raise Part10Error(f"{self._limit} bytes are too long before the UIDs are known")

@@ -28,6 +28,7 @@ from tests.fakes.store_requests import (
     dicom_file,
     instance_uid,
     multipart,
+    with_element,
 )
 from tests.fakes.store_setup import (
     CT,
@@ -80,12 +81,6 @@ async def test_a_file_without_an_instance_uid_is_among_the_other_failures(setup:
         multipart([dicom_file(1, changes={"SOPInstanceUID": ""}), dicom_file(2)])
     )
     assert report.failed == (FailedInstance(CANNOT_UNDERSTAND, CT, None),)
-
-
-def with_element(file: bytes, element: bytes) -> bytes:
-    """The file with another element before its StudyInstanceUID."""
-    before, study, behind = file.partition(explicit(0x0020000D, b"UI", b"", length=len(STUDY) + 1))
-    return before + element + study + behind
 
 
 async def test_a_header_may_be_long_but_not_without_end(setup: Setup) -> None:

@@ -1,6 +1,8 @@
 """Headers of DICOM files that are still arriving."""
 
+import gc
 import tracemalloc
+import weakref
 from contextlib import suppress
 from itertools import pairwise
 from pathlib import Path
@@ -19,10 +21,11 @@ from pydicom.uid import (
 )
 
 from gateway.dicom.part10.byte_streams import Lookahead
-from gateway.dicom.part10.data_elements import Part10Error
+from gateway.dicom.part10.data_elements import Encoding, Part10Error
 from gateway.dicom.part10.dataset_scanner import MAX_DEPTH
 from gateway.dicom.part10.file_meta import missing_preamble, stored_transfer_syntax
 from gateway.dicom.part10.header import Header, read_header
+from gateway.dicom.part10.header_scan import HeaderScan
 from tests.fakes.part10_files import (
     SEQUENCE_END,
     UNDEFINED,
@@ -168,6 +171,19 @@ async def test_a_long_header_is_held_once() -> None:
         tracemalloc.stop()
     assert len(data) < held < 1.1 * len(data)
     assert peak < 1.2 * len(data)
+
+
+def test_a_scan_that_is_given_up_is_gone_at_once() -> None:
+    gc.collect()
+    gc.disable()
+    try:
+        scan = HeaderScan(Encoding(), (0x00080018, 0x0020000D), limit=LIMIT)
+        scan.feed(UIDS[:50])
+        left = weakref.ref(scan)
+        del scan
+        assert left() is None
+    finally:
+        gc.enable()
 
 
 async def test_closing_the_rest_closes_the_source_even_if_nothing_was_read() -> None:
