@@ -130,7 +130,10 @@ def missing_preamble(first_bytes: bytes) -> bytes:
 
 
 def new_file_meta(sop_class: str, instance: str, transfer_syntax: str) -> bytes:
-    """Preamble and meta information for a dataset that has none (PS3.10 7.1)."""
+    """Preamble and meta information for a dataset that has none (PS3.10 7.1).
+
+    Part10Error for a UID that cannot be written there: datasets hold anything.
+    """
     elements = (
         write_head(_META_VERSION, b"OB", 2) + b"\0\1",
         _uid_element(_SOP_CLASS, sop_class),
@@ -188,9 +191,12 @@ def _meta(preamble: bytes, elements: Sequence[bytes]) -> bytes:
 
 
 def _uid_element(tag: int, uid: str) -> bytes:
-    value = uid.encode("ascii")
-    value += b"\0" * (len(value) % 2)
-    return write_head(tag, b"UI", len(value)) + value
+    try:
+        value = uid.encode("ascii")
+        value += b"\0" * (len(value) % 2)
+        return write_head(tag, b"UI", len(value)) + value
+    except ValueError as error:
+        raise Part10Error("a UID is no ASCII text, or far too long") from error
 
 
 def _guess(data: bytes) -> str | None:

@@ -101,6 +101,15 @@ async def test_a_file_with_two_of_a_uid_fails_alone(setup: Setup, tag: int) -> N
     assert report == StoreReport((stored(2),), (FailedInstance(CANNOT_UNDERSTAND),))
 
 
+@pytest.mark.parametrize("tag", [0x00080016, 0x00080018])
+async def test_a_bare_dataset_with_a_uid_that_is_no_ascii_fails_alone(
+    setup: Setup, tag: int
+) -> None:
+    bare = explicit(tag, b"UI", "1.ü2".encode("latin-1")) + explicit(0x00100020, b"LO", bytes(200))
+    report = await setup.send(multipart([bare, dicom_file(2)]))
+    assert report == StoreReport((stored(2),), (FailedInstance(CANNOT_UNDERSTAND),))
+
+
 async def test_a_part_without_a_type_is_taken_if_it_is_dicom(setup: Setup) -> None:
     report = await setup.send(multipart([dicom_file(1), b"text"], part_type=None))
     assert report == StoreReport((stored(1),), (FailedInstance(CANNOT_UNDERSTAND),))

@@ -20,7 +20,7 @@ from gateway.services.instances import RetrieveInstances
 from gateway.services.view import IdentityView
 from tests.fakes.backend import MemoryBackend
 from tests.fakes.calls import all_of, call, part, planner
-from tests.fakes.part10_files import file_of, identified, written
+from tests.fakes.part10_files import explicit, file_of, identified, written
 
 ANY = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 DEFAULT = 'multipart/related; type="application/dicom"'
@@ -89,6 +89,13 @@ async def test_an_answer_is_never_short_of_an_instance_that_cannot_leave() -> No
 async def test_what_is_no_dicom_file_does_not_leave(junk: bytes) -> None:
     with pytest.raises(StreamBroken):
         await instances(junk)
+
+
+async def test_a_file_whose_uid_is_no_ascii_does_not_leave() -> None:
+    uid = "1.ü2".encode("latin-1")
+    with pytest.raises(StreamBroken) as caught:
+        await instances(explicit(0x00080018, b"UI", uid) + explicit(0x00100020, b"LO", bytes(200)))
+    assert caught.value.status == 502
 
 
 async def test_a_cut_file_breaks_the_answer() -> None:

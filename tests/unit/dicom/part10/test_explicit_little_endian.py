@@ -237,6 +237,12 @@ async def test_a_dataset_without_file_meta_gets_some(syntax: str) -> None:
     assert out.file_meta.MediaStorageSOPInstanceUID == out.SOPInstanceUID
 
 
+@pytest.mark.parametrize("uid", ["1.2.ü3".encode("latin-1"), b"1" * 70_000])
+async def test_a_dataset_whose_uid_fits_no_file_meta_is_refused(uid: bytes) -> None:
+    with pytest.raises(Part10Error, match="UID"):
+        await reencoded(implicit(0x00080016, b"1.2\0") + implicit(0x00080018, uid) + bytes(200))
+
+
 @pytest.mark.parametrize("vr", [b"OB", b"OW"])
 async def test_fragments_in_a_native_file_are_refused(vr: bytes) -> None:
     pixels = explicit(0x7FE00010, vr, b"", length=UNDEFINED, order=">")
