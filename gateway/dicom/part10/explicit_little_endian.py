@@ -7,15 +7,20 @@ passes in constant memory.
 What changes beside the heads: sequences and items that tell their length get delimiters instead,
 since that length changes before its end is known; group lengths, which would be wrong and are
 retired (PS3.5 7.2), are left out.
+
+Big-endian pixels of more than 16 bits are refused. Some writers swapped whole numbers and some the
+16-bit words that OW is made of, readers differ too, and the bytes do not tell.
 """
 
 import asyncio
 from array import array
 from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
+from dataclasses import dataclass, replace
 
 from gateway.dicom.part10.byte_streams import Lookahead, Rest, inflated
 from gateway.dicom.part10.data_elements import (
+    BITS_ALLOCATED,
     ITEM,
     ITEM_END,
     PIXEL_DATA,
@@ -61,11 +66,15 @@ async def explicit_little_endian(chunks: AsyncIterator[bytes]) -> AsyncGenerator
         if known(meta.transfer_syntax).kind is not SyntaxKind.NATIVE:
             raise Part10Error("the file is not stored in a native transfer syntax")
         as_stored = meta.transfer_syntax == EXPLICIT_LITTLE_ENDIAN
-        yield await _meta(ahead, meta)
+        # The meta information goes with the first chunk: what cannot be written is told before.
+        waiting = await _meta(ahead, meta)
         async with aclosing(_dataset(ahead, meta, as_stored)) as dataset:
             async for chunk in dataset:
-                if chunk:
-                    yield chunk
+                if piece := waiting + chunk if waiting else chunk:
+                    yield piece
+                waiting = b""
+        if waiting:
+            yield waiting
     finally:
         await close_source(chunks)
 
@@ -117,6 +126,33 @@ async def _is_signed(ahead: Lookahead, meta: FileMeta) -> bool:
     return any(scan.value(PIXEL_REPRESENTATION))
 
 
+@dataclass(slots=True)
+class _Pixels:
+    """What a dataset says of its pixels, or an item: as far as it has none of its own, that is
+    what is around it."""
+
+    signed: bool
+    bits_allocated: bytes = b""
+
+    def begin(self, tag: int) -> None:
+        """An element, whose value may take the place of one that was inherited."""
+        if tag == PIXEL_REPRESENTATION:
+            self.signed = False
+        elif tag == BITS_ALLOCATED:
+            self.bits_allocated = b""
+
+    def add(self, tag: int, piece: bytes) -> None:
+        """The next bytes of its value."""
+        if tag == PIXEL_REPRESENTATION:
+            self.signed |= any(piece)
+        elif tag == BITS_ALLOCATED:
+            self.bits_allocated = (self.bits_allocated + piece)[:2]
+
+    def refuse_unless_words(self) -> None:
+        if int.from_bytes(self.bits_allocated, "big") > 16:
+            raise Part10Error("big-endian pixels of more than 16 bits may be in either order")
+
+
 class _Reencoder:
     """Sans-IO: fed with a dataset in implicit VR or big endian, answers with the same in explicit
     little endian. Errors are Part10Error."""
@@ -125,8 +161,8 @@ class _Reencoder:
         self._scanner = DatasetScanner(encoding, self)
         self._out: list[bytes] = []
         self._tag = 0
-        self._signed = [signed]
-        """PixelRepresentation of the dataset and, as far as they have their own, its items."""
+        self._pixels = [_Pixels(signed)]
+        """Of the dataset and of the items that are open, the innermost last."""
         self._swapped = 1
         """Bytes of a number of the value that is passed on, if their order changes."""
         self._cut_number = b""
@@ -157,8 +193,9 @@ class _Reencoder:
         self._tag = element.tag
         if _is_group_length(element):
             return Reading.VALUE
-        if element.tag == PIXEL_REPRESENTATION:
-            self._signed[-1] = False
+        self._pixels[-1].begin(element.tag)
+        if element.tag == PIXEL_DATA and encoding.big_endian:
+            self._pixels[-1].refuse_unless_words()
         vr = self._vr(element)
         if vr == b"SQ" and element.length:
             self._out.append(write_head(element.tag, vr, UNDEFINED))
@@ -170,23 +207,22 @@ class _Reencoder:
     def on_value(self, piece: bytes) -> None:
         if self._tag & 0xFFFF == 0:
             return
-        if self._tag == PIXEL_REPRESENTATION:
-            self._signed[-1] |= any(piece)
+        self._pixels[-1].add(self._tag, piece)
         self._out.append(piece if self._swapped == 1 else self._swap(piece))
 
     def on_begin(self, kind: Kind, length: int) -> None:
-        self._signed.append(self._signed[-1])
+        self._pixels.append(replace(self._pixels[-1]))
         self._out.append(write_delimiter(ITEM, UNDEFINED))
 
     def on_end(self, kind: Kind, offset: int) -> None:
         self._end_value()
         if kind is Kind.DATASET:
-            self._signed.pop()
+            self._pixels.pop()
         self._out.append(write_delimiter(ITEM_END if kind is Kind.DATASET else SEQUENCE_END))
 
     def _vr(self, element: Element) -> bytes:
         if element.length != UNDEFINED:
-            signed = self._signed[-1]
+            signed = self._pixels[-1].signed
             return element.vr or implicit_vr(element.tag, element.length, signed=signed)
         if element.vr not in (b"SQ", b"UN", b"") or element.tag == PIXEL_DATA:
             raise Part10Error("pixel data is encapsulated in a native transfer syntax")

@@ -1,8 +1,10 @@
 """Instances leave as stored, or re-encoded to explicit little endian, and truly labelled."""
 
 import io
+from pathlib import Path
 
 import pydicom
+import pydicom.data
 import pytest
 from pydicom.uid import (
     DeflatedExplicitVRLittleEndian,
@@ -89,6 +91,20 @@ async def test_an_answer_is_never_short_of_an_instance_that_cannot_leave() -> No
 async def test_what_is_no_dicom_file_does_not_leave(junk: bytes) -> None:
     with pytest.raises(StreamBroken):
         await instances(junk)
+
+
+async def test_a_big_endian_dose_is_refused_before_anything_of_it_leaves() -> None:
+    """Its 32-bit pixels may be in either order, and a wrong one is a wrong dose."""
+    path = pydicom.data.get_testdata_file("rtdose_expb.dcm", download=False)
+    assert isinstance(path, str)
+    parts = [part("application/dicom", Path(path).read_bytes())]
+    retrieve = RetrieveInstances(planner(MemoryBackend(parts=parts)), IdentityView())
+    acceptables = acceptable_instances(parse_accept(ANY, None), SERIES.level)
+    async with retrieve.retrieve(call(), SERIES, acceptables) as retrieved:
+        first = await anext(retrieved.representations)
+        with pytest.raises(StreamBroken) as caught:
+            await anext(first.chunks)
+    assert caught.value.status == 502
 
 
 async def test_a_file_whose_uid_is_no_ascii_does_not_leave() -> None:
