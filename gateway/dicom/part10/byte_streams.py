@@ -11,6 +11,9 @@ from gateway.dicom.streams import close_source
 _INFLATED = 256 * 1024
 """Bytes that are inflated at a time, however much a chunk would become."""
 
+_PIECE = 64 * 1024
+"""Bytes that are looked at at a time, however long a chunk is: most need only its beginning."""
+
 
 class Lookahead:
     """Chunks that can be read ahead and are then all there again."""
@@ -20,14 +23,14 @@ class Lookahead:
         self._seen: list[bytes] = []
 
     async def read(self, offset: int = 0) -> AsyncGenerator[bytes, None]:
-        """The bytes from `offset`, which stay there to be read again."""
+        """The bytes from `offset` in small pieces, which stay there to be read again."""
         number = 0
         while number < len(self._seen) or await self._see_more():
-            chunk = self._seen[number][offset:]
-            offset = max(offset - len(self._seen[number]), 0)
+            chunk = self._seen[number]
+            for start in range(offset, len(chunk), _PIECE):
+                yield chunk[start : start + _PIECE]
+            offset = max(offset - len(chunk), 0)
             number += 1
-            if chunk:
-                yield chunk
 
     def rest(self, offset: int = 0) -> "Rest":
         """The bytes from `offset`, which has been seen, for the last time."""

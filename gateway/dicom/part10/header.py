@@ -1,7 +1,7 @@
 """Streaming DICOM files (PS3.10 7): what is known of an instance before its pixel data is read."""
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from dataclasses import dataclass
 
@@ -17,9 +17,8 @@ from gateway.dicom.part10.header_scan import HeaderScan
 
 _UIDS = (SOP_CLASS_UID, SOP_INSTANCE_UID, STUDY_INSTANCE_UID, SERIES_INSTANCE_UID)
 
-_AT_ONCE = 64 * 1024
-"""Bytes of a header that are walked on the event loop; those behind them are in a thread, as many
-at a time."""
+_INLINE = 64 * 1024
+"""Bytes of a header that are walked on the event loop; what comes behind them is in a thread."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,20 +72,14 @@ async def scan_header(scan: HeaderScan, ahead: Lookahead, meta: FileMeta) -> Non
     stored = ahead.read(meta.length)
     dataset = inflated(stored) if meta.deflated else stored
     async with aclosing(stored), aclosing(dataset):
-        async for chunk in dataset:
-            for piece in _pieces(chunk):
-                if scan.length + len(piece) > _AT_ONCE:
-                    await asyncio.to_thread(scan.feed, piece)
-                else:
-                    scan.feed(piece)
-                if scan.complete:
-                    return
+        async for piece in dataset:
+            if scan.length + len(piece) > _INLINE:
+                await asyncio.to_thread(scan.feed, piece)
+            else:
+                scan.feed(piece)
+            if scan.complete:
+                return
     scan.close()
-
-
-def _pieces(chunk: bytes) -> Iterator[bytes]:
-    """The chunk, in several where it is so large that one would be walked for long."""
-    return (chunk[start : start + _AT_ONCE] for start in range(0, len(chunk), _AT_ONCE))
 
 
 async def _collect(chunks: AsyncIterator[bytes], size: int) -> bytes:
