@@ -2,15 +2,19 @@
 leave."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
+from dataclasses import replace
+from functools import partial
 
 from gateway.backends.base import Part
 from gateway.dicom.acceptable import Acceptable
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.negotiation import Action, Choice, choose
+from gateway.dicom.part10.byte_streams import Lookahead
 from gateway.dicom.part10.data_elements import Part10Error
 from gateway.dicom.part10.explicit_little_endian import explicit_little_endian
 from gateway.dicom.part10.file_meta import missing_preamble, stored_transfer_syntax
+from gateway.dicom.part10.header import Header, read_header
 from gateway.dicom.resources import Level, Resource
 from gateway.dicom.streams import prepended
 from gateway.errors import StreamBroken
@@ -19,6 +23,9 @@ from gateway.services.negotiated import negotiated
 from gateway.services.plan import Planner
 from gateway.services.representation import Representation, Retrieved, first_bytes
 from gateway.services.view import View
+
+_HEADER_LIMIT = 256 * 1024
+"""Bytes in which a file's UIDs are looked for; in most they are among the first few thousand."""
 
 
 class RetrieveInstances:
@@ -37,18 +44,39 @@ class RetrieveInstances:
         backend = await self._planner.retrieve(call, resource)
         async with backend.retrieve_instances(resource, call.context) as parts:
             only_one = resource.level is Level.INSTANCE
-            yield await negotiated(parts, acceptables, _represent, only_one=only_one)
+            represent = partial(_represent, resource)
+            yield await negotiated(parts, acceptables, represent, only_one=only_one)
 
 
 async def _represent(
-    part: Part, acceptables: Sequence[Acceptable]
+    requested: Resource, part: Part, acceptables: Sequence[Acceptable]
 ) -> tuple[Choice, Representation] | None:
     start, part = await first_bytes(part)
     stored = stored_transfer_syntax(start)
     if stored is None:
         raise StreamBroken(502, "The archive sent what is no DICOM file.", "backend_answer")
+    part = await _if_of(requested, part)
     choice = choose(acceptables, stored)
     return (choice, _as_chosen(start, part, choice)) if choice is not None else None
+
+
+async def _if_of(requested: Resource, part: Part) -> Part:
+    """The part, with all of its bytes still to be read; StreamBroken if it is another resource's.
+
+    Nothing leaves before that is known, or cannot be: another patient's file under this URL is
+    the worst answer. A file that does not tell passes, as does metadata that does not.
+    """
+    ahead = Lookahead(part.chunks)
+    with suppress(Part10Error):
+        header = await read_header(ahead, limit=_HEADER_LIMIT)
+        if not _is_of(header, requested):
+            raise StreamBroken(502, "The archive answered with another resource.", "backend_answer")
+    return replace(part, chunks=ahead.rest())
+
+
+def _is_of(header: Header, requested: Resource) -> bool:
+    uids = ((getattr(header, level), getattr(requested, level)) for level in Level)
+    return all(not own or wanted in (None, own) for own, wanted in uids)
 
 
 def _as_chosen(start: bytes, part: Part, choice: Choice) -> Representation:

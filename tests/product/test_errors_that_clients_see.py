@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from typing import Any
 
 import pytest
-from aiohttp import ClientResponse
+from aiohttp import ClientError, ClientResponse
 from pydantic import SecretStr
 
 from tests.fakes.gateway import Gateway, gateway_before
@@ -322,6 +322,21 @@ async def test_a_backend_that_is_not_configured_is_404() -> None:
         async with gateway.get("/backends/nobody/studies") as response:
             await problem_of(response, gateway, 404)
         assert asked(pacs) == []
+
+
+async def test_an_object_of_another_resource_is_never_the_answer() -> None:
+    files = [Part(dicom_file(number)) for number in (1, 2)]
+    strange = Part(dicom_file(3, study="1.2.3"))
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("GET", ROOT + INSTANCE_PATH, multipart_reply(files[1]))
+        async with gateway.get(INSTANCE_PATH) as response:
+            problem = await problem_of(response, gateway, 502)
+            assert problem["detail"] == "The archive answered with another resource."
+        for path in (STUDY_PATH, SERIES_PATH):
+            pacs.on("GET", ROOT + path, multipart_reply(*files, strange))
+            with pytest.raises(ClientError):
+                async with gateway.get(path) as response:
+                    await response.read()
 
 
 async def test_errors_are_counted_by_template_and_class_alone() -> None:

@@ -3,6 +3,7 @@
 import hashlib
 from typing import Any
 
+import pydicom
 import pytest
 from pydantic import SecretStr
 
@@ -297,10 +298,13 @@ async def test_ranges_hold_for_a_file_that_is_encoded_anew() -> None:
     """Its length is not known before it is done, and its bytes are the same each time."""
     (implicit,) = [path for path in bundled_files() if path.name == "MR_small_implicit.dcm"]
     stored = implicit.read_bytes()
+    held = pydicom.dcmread(implicit)
+    series = f"/studies/{held.StudyInstanceUID}/series/{held.SeriesInstanceUID}"
+    path = f"{series}/instances/{held.SOPInstanceUID}"
     accept = {"Accept": "application/dicom"}
     async with behind_a_pacs() as (pacs, gateway):
-        pacs.on("GET", ROOT + INSTANCE_PATH, multipart_reply(Part(stored)))
-        content_type, body = await whole(gateway, INSTANCE_PATH, accept["Accept"])
+        pacs.on("GET", ROOT + path, multipart_reply(Part(stored)))
+        content_type, body = await whole(gateway, path, accept["Accept"])
         assert parameter(content_type, "transfer-syntax") == EXPLICIT_LE
         assert body != stored
         for header, (start, stop) in {
@@ -308,12 +312,12 @@ async def test_ranges_hold_for_a_file_that_is_encoded_anew() -> None:
             "bytes=1000-2999": (1000, 3000),
             "bytes=-10": (len(body) - 10, len(body)),
         }.items():
-            async with gateway.get(INSTANCE_PATH, headers=accept | {"Range": header}) as response:
+            async with gateway.get(path, headers=accept | {"Range": header}) as response:
                 assert response.status == 206
                 ends = f"bytes {start}-{stop - 1}/{len(body)}"
                 assert response.headers["Content-Range"] == ends
                 assert await response.read() == body[start:stop]
         outside = {"Range": f"bytes={len(body)}-"}
-        async with gateway.get(INSTANCE_PATH, headers=accept | outside) as response:
+        async with gateway.get(path, headers=accept | outside) as response:
             assert response.status == 416
             assert response.headers["Content-Range"] == f"bytes */{len(body)}"

@@ -1,6 +1,9 @@
 """Instances leave as stored, or re-encoded to explicit little endian, and truly labelled."""
 
+import asyncio
 import io
+from collections.abc import AsyncIterator, Sequence
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import pydicom
@@ -14,19 +17,21 @@ from pydicom.uid import (
     JPEGLSLossless,
 )
 
+from gateway.backends.base import Part
 from gateway.dicom.acceptable import acceptable_instances
-from gateway.dicom.media_types import parse_accept
+from gateway.dicom.media_types import MediaType, parse_accept
 from gateway.dicom.resources import Resource
 from gateway.errors import GatewayError, StreamBroken
 from gateway.services.instances import RetrieveInstances
+from gateway.services.representation import Representation
 from gateway.services.view import IdentityView
 from tests.fakes.backend import MemoryBackend
-from tests.fakes.calls import all_of, call, part, planner
-from tests.fakes.part10_files import explicit, file_of, identified, written
+from tests.fakes.calls import all_of, call, part, planner, read
+from tests.fakes.part10_files import Chunks, explicit, file_of, identified, written
 
 ANY = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 DEFAULT = 'multipart/related; type="application/dicom"'
-SERIES, INSTANCE = Resource("1.2", "1.2.3"), Resource("1.2", "1.2.3", "1.2.3.4")
+SERIES, INSTANCE = Resource("1.2.3.1", "1.2.3.1.1"), Resource("1.2.3.1", "1.2.3.1.1", "1.2.3")
 
 
 async def instances(
@@ -35,9 +40,18 @@ async def instances(
     parts = [part("application/dicom", file, length=len(file)) for file in files]
     retrieve = RetrieveInstances(planner(MemoryBackend(parts=parts)), IdentityView())
     acceptables = acceptable_instances(parse_accept(accept, None), resource.level)
-    async with retrieve.retrieve(call(), resource, acceptables) as retrieved:
-        found = [(label, body) for label, body, _ in await all_of(retrieved)]
-        return retrieved.multipart, found
+    async with retrieve.retrieve(call(), resource, acceptables) as answer:
+        found = [(label, body) for label, body, _ in await all_of(answer)]
+        return answer.multipart, found
+
+
+@asynccontextmanager
+async def retrieved(parts: Sequence[Part], resource: Resource) -> AsyncIterator[Representation]:
+    """The first representation of what is retrieved, still unread."""
+    retrieve = RetrieveInstances(planner(MemoryBackend(parts=parts)), IdentityView())
+    acceptables = acceptable_instances(parse_accept(ANY, None), resource.level)
+    async with retrieve.retrieve(call(), resource, acceptables) as answer:
+        yield await anext(answer.representations)
 
 
 def label(syntax: str) -> str:
@@ -97,13 +111,10 @@ async def test_a_big_endian_dose_is_refused_before_anything_of_it_leaves() -> No
     """Its 32-bit pixels may be in either order, and a wrong one is a wrong dose."""
     path = pydicom.data.get_testdata_file("rtdose_expb.dcm", download=False)
     assert isinstance(path, str)
-    parts = [part("application/dicom", Path(path).read_bytes())]
-    retrieve = RetrieveInstances(planner(MemoryBackend(parts=parts)), IdentityView())
-    acceptables = acceptable_instances(parse_accept(ANY, None), SERIES.level)
-    async with retrieve.retrieve(call(), SERIES, acceptables) as retrieved:
-        first = await anext(retrieved.representations)
+    study = Resource(pydicom.dcmread(path).StudyInstanceUID)
+    async with retrieved([part("application/dicom", Path(path).read_bytes())], study) as dose:
         with pytest.raises(StreamBroken) as caught:
-            await anext(first.chunks)
+            await anext(dose.chunks)
     assert caught.value.status == 502
 
 
@@ -124,3 +135,59 @@ async def test_no_instance_at_all_is_not_found() -> None:
     with pytest.raises(GatewayError) as caught:
         await instances()
     assert caught.value.status == 404
+
+
+# What an archive sends under the URL of another resource.
+
+
+@pytest.mark.parametrize(
+    "resource",
+    [
+        Resource("1.2.9"),
+        Resource("1.2.9", "1.2.3.1.1"),
+        Resource("1.2.3.1", "1.2.9"),
+        Resource("1.2.3.1", "1.2.3.1.1", "1.2.9"),
+    ],
+)
+@pytest.mark.parametrize(
+    "syntax", [ExplicitVRLittleEndian, ImplicitVRLittleEndian, DeflatedExplicitVRLittleEndian]
+)
+async def test_an_object_of_another_resource_does_not_leave(
+    resource: Resource, syntax: str
+) -> None:
+    with pytest.raises(StreamBroken, match="another resource") as caught:
+        await instances(written(identified(), syntax), resource=resource)
+    assert caught.value.status == 502
+
+
+async def test_an_object_of_another_series_among_others_breaks_the_answer() -> None:
+    other = identified()
+    other.SeriesInstanceUID = "1.2.9"
+    with pytest.raises(StreamBroken, match="another resource"):
+        await instances(EXPLICIT, written(other))
+    assert len((await instances(EXPLICIT, written(other), resource=Resource("1.2.3.1")))[1]) == 2
+
+
+@pytest.mark.parametrize("size", [400_000, 100_000])
+async def test_what_does_not_tell_its_uids_soon_is_not_waited_for(size: int) -> None:
+    """A header that is longer than is looked into leaves as it is, and in its own chunks."""
+    late = file_of(ExplicitVRLittleEndian, explicit(0x00091001, b"UN", bytes(size)) * 4)
+    source = Chunks(late + EXPLICIT[300:], 50_000)
+    async with retrieved([Part(MediaType.parse("application/dicom"), source)], SERIES) as found:
+        assert source.read <= 300_000
+        assert await read(found.chunks) == late + EXPLICIT[300:]
+
+
+async def test_an_archive_that_pauses_behind_the_uids_does_not_hold_its_chunks_back() -> None:
+    pixels = explicit(0x7FE00010, b"OW", b"", length=1 << 20)
+    chunks = [EXPLICIT + pixels + bytes(4000), bytes(5000)]
+
+    async def source() -> AsyncIterator[bytes]:
+        for chunk in chunks:
+            yield chunk
+        await asyncio.Event().wait()
+
+    stalled = Part(MediaType.parse("application/dicom"), source())
+    async with asyncio.timeout(5), retrieved([stalled], INSTANCE) as found:
+        for chunk in chunks:
+            assert await anext(found.chunks) is chunk
