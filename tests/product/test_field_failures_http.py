@@ -183,7 +183,9 @@ async def test_an_archives_error_is_never_a_success_and_404_stays_404(
     theirs: int, ours: int
 ) -> None:
     """https://github.com/fli-iam/shanoir-ng/issues/3712"""
-    error = Reply(theirs, {"Retry-After": "7"}, json={"status": 200, "errorMessage": "at db01.inner"})
+    error = Reply(
+        theirs, {"Retry-After": "7"}, json={"status": 200, "errorMessage": "at db01.inner"}
+    )
     async with behind_a_pacs(breaker={"failures": 1000, "open_for": "1s"}) as (pacs, gateway):
         # The instance and its frame are there: it is no 404 that hides behind the error.
         pacs.on("GET", f"{ROOT}{INSTANCE_PATH}/metadata", Reply(json=[metadata()]))
