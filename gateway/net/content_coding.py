@@ -51,10 +51,13 @@ class Inflater:
         self._window_bits = window_bits
         self._inflate = zlib.decompressobj(window_bits)
         self._started = False
+        self._held = b""
+        """The beginning of what may be the next member's mark, whose rest is in the next piece."""
+        self._over = False
 
     def feed(self, data: bytes) -> Iterator[bytes]:
         """What `data` inflates to, in pieces of at most `PIECE` bytes."""
-        while data and self._is_open_for(data):
+        while data := self._of_a_member(data):
             piece = self._decompress(data)
             data = self._inflate.unconsumed_tail or self._inflate.unused_data
             if piece:
@@ -62,18 +65,29 @@ class Inflater:
 
     def close(self) -> None:
         """Raises StreamBroken if the body ended before its end."""
-        if self._started and not self._inflate.eof:
+        if self._held or (self._started and not self._inflate.eof):
             raise _broken("The archive's answer was cut off.")
 
-    def _is_open_for(self, data: bytes) -> bool:
-        """True if `data` belongs to this member or opens the next one; padding is dropped."""
-        self._started = True
+    def _of_a_member(self, data: bytes) -> bytes:
+        """`data`, if it belongs to this member or opens the next one.
+
+        Zeros between members are padding; whatever else stands there ends the body, wherever the
+        pieces of it were cut.
+        """
         if not self._inflate.eof:
-            return True
-        if not data.startswith(_GZIP_MEMBER):
-            return False
-        self._inflate = zlib.decompressobj(self._window_bits)
-        return True
+            self._started = self._started or bool(data)
+            return data
+        data, self._held = (self._held + data).lstrip(b"\0"), b""
+        if self._over or not data:
+            return b""
+        if data.startswith(_GZIP_MEMBER):
+            self._inflate = zlib.decompressobj(self._window_bits)
+            return data
+        if data == _GZIP_MEMBER[:1]:
+            self._held = data
+        else:
+            self._over = True
+        return b""
 
     def _decompress(self, data: bytes) -> bytes:
         try:

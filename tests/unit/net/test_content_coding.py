@@ -48,12 +48,40 @@ def test_other_codings_are_not_known(coding: str) -> None:
     assert not known(coding)
 
 
-async def test_several_gzip_members_are_one_body() -> None:
-    assert await read(gzip.compress(TEXT) + gzip.compress(b"[]"), "gzip", 64) == TEXT + b"[]"
+async def chunks_cut_at(body: bytes, cut: int) -> AsyncIterator[bytes]:
+    yield body[:cut]
+    yield body[cut:]
 
 
-async def test_padding_behind_the_last_member_is_dropped() -> None:
-    assert await read(gzip.compress(TEXT) + b"\0" * 512, "gzip") == TEXT
+@pytest.mark.parametrize(
+    "between", [b"", b"\0" * 5], ids=["one behind the other", "with padding between them"]
+)
+async def test_several_gzip_members_are_one_body_wherever_it_is_cut(between: bytes) -> None:
+    body = gzip.compress(b"[") + between + gzip.compress(b"1") + gzip.compress(b"]")
+    for cut in range(len(body) + 1):
+        chunks = decoded(chunks_cut_at(body, cut), "gzip")
+        assert b"".join([chunk async for chunk in chunks]) == b"[1]", cut
+    assert await read(body, "gzip", 1) == b"[1]"
+
+
+@pytest.mark.parametrize(
+    "behind",
+    [b"\0" * 512, b"\0\0no member", b"\x1fno member", b"x" + gzip.compress(b"[]")],
+    ids=["zeros", "text", "half a mark", "a member behind text"],
+)
+async def test_what_is_no_member_behind_the_last_one_is_dropped_wherever_it_is_cut(
+    behind: bytes,
+) -> None:
+    member = gzip.compress(TEXT)
+    for cut in range(len(member), len(member + behind) + 1):
+        chunks = decoded(chunks_cut_at(member + behind, cut), "gzip")
+        assert b"".join([chunk async for chunk in chunks]) == TEXT, cut
+
+
+@pytest.mark.parametrize("kept", range(1, 20))
+async def test_a_body_that_is_cut_in_its_second_member_is_broken(kept: int) -> None:
+    with pytest.raises(StreamBroken):
+        await read(gzip.compress(b"[") + gzip.compress(b"]")[:kept], "gzip")
 
 
 async def test_a_bomb_comes_in_small_pieces() -> None:
