@@ -20,6 +20,7 @@ from yarl import URL
 from gateway import __version__
 from gateway.errors import StreamBroken
 from gateway.net.failures import FAILURES, NoAnswer, Trouble, broken_answer, no_answer
+from gateway.net.peer_connection import PeerConnection, PeerConnector
 from gateway.net.request_body import Body, Upload
 
 READ_SIZE = 256 * 1024
@@ -116,18 +117,14 @@ class HttpSession:
     def __init__(self, timeouts: Timeouts, tls: ssl.SSLContext | None = None) -> None:
         self._idle = timeouts.idle
         self._tls = tls
-        self._timeout = ClientTimeout(
-            total=None,
-            connect=timeouts.connect.total_seconds(),
-            sock_read=timeouts.first_byte.total_seconds(),
-        )
+        self._first_byte = timeouts.first_byte.total_seconds()
+        # Everything after the connection is there is measured here and by the connection.
+        self._timeout = ClientTimeout(total=None, connect=timeouts.connect.total_seconds())
         self._exit = AsyncExitStack()
 
     async def __aenter__(self) -> Self:
-        # No limit on connections here: to wait for one is no connect timeout.
-        tls = self._tls or True
-        pool = aiohttp.TCPConnector(limit=0, ssl=tls, keepalive_timeout=_KEPT_ALIVE)
-        no_pool = aiohttp.TCPConnector(limit=0, ssl=tls, force_close=True)
+        pool = PeerConnector(self._tls, self._first_byte, _KEPT_ALIVE)
+        no_pool = PeerConnector(self._tls, self._first_byte, None)
         self._pooled = await self._exit.enter_async_context(self._session(pool))
         self._fresh = await self._exit.enter_async_context(self._session(no_pool))
         return self
@@ -151,7 +148,6 @@ class HttpSession:
     ) -> Response:
         """The same, for a caller who closes it."""
         response = await self._answered(method, url, headers, body)
-        _stop_first_byte_timer(response)
         return Response(response, self._idle.total_seconds())
 
     async def _answered(
@@ -201,6 +197,8 @@ class _Request(ClientRequest):
 
     async def send(self, conn: Connection) -> ClientResponse:
         self.transport = conn.transport
+        if isinstance(conn.protocol, PeerConnection):
+            conn.protocol.ask()
         return await super().send(conn)
 
 
@@ -232,14 +230,6 @@ def _drop(transport: asyncio.Transport | None) -> None:
     """Closing in good order would first wait for the peer to take what is still to be sent."""
     if transport is not None:
         transport.abort()
-
-
-def _stop_first_byte_timer(response: ClientResponse) -> None:
-    """From here on the reader measures, and only while it waits."""
-    connection = response.connection
-    if connection is not None and connection.protocol is not None:
-        connection.protocol.read_timeout = None
-        connection.protocol.start_timeout()
 
 
 def _joined(response: ClientResponse) -> dict[str, str]:

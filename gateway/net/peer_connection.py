@@ -1,0 +1,129 @@
+"""Connections to a peer, which believe less of what arrives on them than the library does.
+
+An answer belongs to a request only if it came after it. A body that ends with its connection is
+whole only if the connection ended in good order. And a peer has answered once the head of its
+final answer is complete: neither the beginning of it nor a 1xx (RFC 9110 15.2) is an answer.
+"""
+
+import asyncio
+import os
+import select
+import ssl
+from contextlib import suppress
+from functools import partial
+from typing import cast
+
+import aiohttp
+from aiohttp.client_proto import ResponseHandler
+from aiohttp.helpers import _EXC_SENTINEL
+from aiohttp.http import RawResponseMessage
+from aiohttp.streams import StreamReader
+
+_SWITCHING_PROTOCOLS = 101
+_MOST_LAST_WORDS = 64 * 1024
+
+
+class PeerConnector(aiohttp.TCPConnector):
+    """Connections to one peer. How many there are at a time is its caller's to bound.
+
+    `kept_alive` and `first_byte` are in seconds; with None each connection serves one request.
+    """
+
+    def __init__(self, tls: ssl.SSLContext | None, first_byte: float, kept_alive: float | None):
+        # No limit on connections here: to wait for one is no connect timeout.
+        super().__init__(
+            limit=0,
+            ssl=tls or True,
+            keepalive_timeout=kept_alive,
+            force_close=kept_alive is None,
+        )
+        factory = partial(PeerConnection, first_byte, self._loop)
+        self._factory = cast("partial[ResponseHandler]", factory)
+
+
+class PeerConnection(ResponseHandler):
+    """One connection, of which one request after another has the use."""
+
+    def __init__(self, first_byte: float, loop: asyncio.AbstractEventLoop) -> None:
+        super().__init__(loop)
+        self._first_byte = first_byte
+        self._asked = False
+        """From when a request goes out until the head of its answer is here."""
+        self._head_timer: asyncio.TimerHandle | None = None
+
+    def ask(self) -> None:
+        """A request goes out next. ServerDisconnectedError if what comes may not be its answer."""
+        if self._payload is not None and (self.should_close or self._has_unread()):
+            raise aiohttp.ServerDisconnectedError
+        self._asked = True
+
+    def start_timeout(self) -> None:
+        """The library calls this once the last byte of a request is written."""
+        if self._asked and self.transport is not None:
+            self._head_timer = self._loop.call_later(self._first_byte, self._give_up)
+
+    def feed_data(self, data: tuple[RawResponseMessage, StreamReader], size: int = 0) -> None:
+        """The library calls this with each head, those of 1xx included."""
+        status = data[0].code
+        if status >= 200 or status == _SWITCHING_PROTOCOLS:
+            self._asked = False
+            self._stop_timer()
+        super().feed_data(data, size)
+
+    def data_received(self, data: bytes) -> None:
+        if data and self._is_at_rest() and self.transport is not None:
+            # Nobody asked. It leaves the pool at once, and what comes with it is not looked at.
+            self.transport.abort()
+        else:
+            super().data_received(data)
+
+    def set_exception(self, exc: BaseException, exc_cause: BaseException = _EXC_SENTINEL) -> None:
+        """The library calls this, among others, when writing has failed."""
+        if isinstance(exc, OSError) and self.transport is not None and self.transport.is_closing():
+            self._hear_last_words()
+        super().set_exception(exc, exc_cause)
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        if exc is not None:
+            self._hear_last_words()
+            self._break_off(exc)
+        self._stop_timer()
+        super().connection_lost(exc)
+
+    def _is_at_rest(self) -> bool:
+        """Between the last byte of an answer and the next request."""
+        return not self._asked and self._payload is not None and self._payload.is_eof()
+
+    def _has_unread(self) -> bool:
+        """True if something has arrived, be it the end, that the loop has not come to yet."""
+        if self.transport is None:
+            return True
+        poll = select.poll()
+        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
+        return bool(poll.poll(0))
+
+    def _hear_last_words(self) -> None:
+        """A peer that refuses a body in the middle answers, and resets what is still being sent.
+
+        Writing fails then before the loop has read why. Under TLS only the loop can read it.
+        """
+        if not self._asked or self.transport is None:
+            return
+        if self.transport.get_extra_info("sslcontext") is None:
+            with suppress(OSError):
+                descriptor = self.transport.get_extra_info("socket").fileno()
+                self.data_received(os.read(descriptor, _MOST_LAST_WORDS))
+
+    def _break_off(self, exc: BaseException) -> None:
+        """Or the library would take the reset for the end of a body that has no other end."""
+        if self._payload is not None and not self._payload.is_eof():
+            self._payload.set_exception(aiohttp.ClientPayloadError("reset"), exc)
+            self._parser = None
+
+    def _give_up(self) -> None:
+        self.set_exception(aiohttp.SocketTimeoutError("no answer in time"))
+
+    def _stop_timer(self) -> None:
+        if self._head_timer is not None:
+            self._head_timer.cancel()
+            self._head_timer = None
