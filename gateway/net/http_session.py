@@ -10,7 +10,7 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from datetime import timedelta
-from typing import Self
+from typing import Self, cast
 
 import aiohttp
 from aiohttp import ClientHandlerType, ClientRequest, ClientResponse, ClientTimeout
@@ -44,9 +44,11 @@ class Timeouts:
 class Response:
     """An answer whose body is unread. Header names are in lower case, repeated ones joined."""
 
-    def __init__(self, response: ClientResponse, idle: float) -> None:
+    def __init__(self, response: ClientResponse, idle: float, *, early: bool = False) -> None:
         self.status = response.status
         self.headers = _joined(response)
+        self.early = early
+        """True if it came before the whole body of the request was sent."""
         self.broken: StreamBroken | None = None
         """How the body broke off, once it has."""
         self._response = response
@@ -147,12 +149,6 @@ class HttpSession:
         self, method: str, url: URL, headers: Mapping[str, str], body: Body | None = None
     ) -> Response:
         """The same, for a caller who closes it."""
-        response = await self._answered(method, url, headers, body)
-        return Response(response, self._idle.total_seconds())
-
-    async def _answered(
-        self, method: str, url: URL, headers: Mapping[str, str], body: Body | None
-    ) -> ClientResponse:
         if method not in _SAFE_TO_SEND_TWICE or body is not None:
             return await self._send(self._fresh, method, url, headers, body)
         try:
@@ -169,12 +165,14 @@ class HttpSession:
         url: URL,
         headers: Mapping[str, str],
         body: Body | None = None,
-    ) -> ClientResponse:
+    ) -> Response:
+        idle = self._idle.total_seconds()
         if body is None:
-            return await _requested(session, method, url, headers)
+            return Response(await _requested(session, method, url, headers), idle)
         async with Upload(body, self._idle) as upload:
             headers = {**headers, **upload.headers}
-            return await _requested(session, method, url, headers, upload.chunks())
+            response = await _requested(session, method, url, headers, upload.chunks())
+            return Response(response, idle, early=response.early or not upload.complete)
 
     def _session(self, connector: aiohttp.BaseConnector) -> aiohttp.ClientSession:
         return aiohttp.ClientSession(
@@ -186,6 +184,7 @@ class HttpSession:
             trust_env=False,
             read_bufsize=READ_SIZE,
             request_class=_Request,
+            response_class=_Response,
             middlewares=(_sent_once,),
         )
 
@@ -202,15 +201,30 @@ class _Request(ClientRequest):
         return await super().send(conn)
 
 
+class _Response(ClientResponse):
+    """An answer that remembers of its connection, which by then may be closed, what was unsent."""
+
+    early = False
+
+    async def start(self, connection: Connection) -> ClientResponse:
+        protocol = connection.protocol
+        await super().start(connection)
+        self.early = isinstance(protocol, PeerConnection) and protocol.answered_early
+        return self
+
+
 async def _requested(
     session: aiohttp.ClientSession,
     method: str,
     url: URL,
     headers: Mapping[str, str],
     data: AsyncIterator[bytes] | None = None,
-) -> ClientResponse:
+) -> _Response:
     try:
-        return await session.request(method, url, headers=headers, data=data, allow_redirects=False)
+        return cast(
+            _Response,
+            await session.request(method, url, headers=headers, data=data, allow_redirects=False),
+        )
     except FAILURES as failure:
         raise no_answer(failure) from failure
 

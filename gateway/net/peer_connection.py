@@ -50,6 +50,8 @@ class PeerConnection(ResponseHandler):
         self._asked = False
         """From when a request goes out until the head of its answer is here."""
         self._head_timer: asyncio.TimerHandle | None = None
+        self.answered_early = False
+        """True if some of the request had not left the process when its answer was here."""
 
     def ask(self) -> None:
         """A request goes out next. ServerDisconnectedError if what comes may not be its answer."""
@@ -68,6 +70,7 @@ class PeerConnection(ResponseHandler):
         if status >= 200 or status == _SWITCHING_PROTOCOLS:
             self._asked = False
             self._stop_timer()
+            self.answered_early = self._has_unsent()
         super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
@@ -93,6 +96,9 @@ class PeerConnection(ResponseHandler):
     def _is_at_rest(self) -> bool:
         """Between the last byte of an answer and the next request."""
         return not self._asked and self._payload is not None and self._payload.is_eof()
+
+    def _has_unsent(self) -> bool:
+        return self.transport is not None and self.transport.get_write_buffer_size() > 0
 
     def _has_unread(self) -> bool:
         """True if something has arrived, be it the end, that the loop has not come to yet."""

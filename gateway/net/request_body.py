@@ -47,6 +47,13 @@ class Upload:
         self._clock = asyncio.timeout(None)
         self._running = False
         self._failure: Exception | None = None
+        self._sent = 0
+        self._ended = False
+
+    @property
+    def complete(self) -> bool:
+        """True once all of it was handed over. A length tells that before its source has ended."""
+        return self._ended or self._sent == self._body.length
 
     @property
     def headers(self) -> Mapping[str, str]:
@@ -70,14 +77,14 @@ class Upload:
 
     async def chunks(self) -> AsyncIterator[bytes]:
         """The body; while its source is waited for, the peer's clock stands still."""
-        sent = 0
         try:
             async for chunk in self._body.open():
-                sent += len(chunk)
+                self._sent += len(chunk)
                 self._wait(self._idle)
                 yield chunk
                 self._wait(None)
-            self._check_length(sent)
+            self._check_length()
+            self._ended = True
         except Exception as error:
             self._failure = error
             raise
@@ -87,6 +94,6 @@ class Upload:
             now = asyncio.get_running_loop().time()
             self._clock.reschedule(None if seconds is None else now + seconds)
 
-    def _check_length(self, sent: int) -> None:
-        if self._body.length not in (None, sent):
+    def _check_length(self) -> None:
+        if self._body.length not in (None, self._sent):
             raise StreamBroken(500, "A body is not as long as it was said to be.", "internal")

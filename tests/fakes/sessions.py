@@ -75,3 +75,16 @@ class Short:
 
     async def open(self) -> AsyncIterator[bytes]:
         yield b"not a hundred bytes"
+
+
+class Sized:
+    """Pieces of which the length is known; after each its source takes a while."""
+
+    def __init__(self, *pieces: bytes) -> None:
+        self._pieces = pieces
+        self.length = sum(map(len, pieces))
+
+    async def open(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces:
+            yield piece
+            await asyncio.sleep(0.2)

@@ -9,7 +9,7 @@ from yarl import URL
 from gateway.errors import StreamBroken
 from gateway.net.failures import Trouble
 from gateway.net.http_session import HttpSession
-from gateway.net.request_body import BytesBody
+from gateway.net.request_body import Body, BytesBody
 from tests.fakes.pacs import Pacs, Raw, Reply, Step, stay
 from tests.fakes.sessions import (
     PATH,
@@ -18,6 +18,7 @@ from tests.fakes.sessions import (
     Endless,
     Failing,
     Short,
+    Sized,
     Slow,
     fetch,
     trouble_of,
@@ -73,6 +74,38 @@ async def test_an_answer_before_the_body_is_out_is_taken(pacs: Pacs) -> None:
         assert response.status == 413
 
     await pacs.wait_for(lambda pacs: pacs.open_connections == 0)
+
+
+@pytest.mark.parametrize(
+    "body",
+    [Endless(), BytesBody(bytes(20_000_000)), Sized(bytes(100), bytes(100))],
+    ids=["being written", "handed over and unsent", "its source is waited for"],
+)
+async def test_an_answer_before_the_body_is_out_is_known_as_early(pacs: Pacs, body: Body) -> None:
+    pacs.on("POST", PATH, Reply(json={}, read_body=False))
+    async with (
+        HttpSession(PATIENT) as session,
+        session.request("POST", URL(pacs.base + "/studies"), {}, body) as response,
+    ):
+        assert response.early
+
+
+@pytest.mark.parametrize(
+    "body",
+    [
+        *(BytesBody(bytes(size)) for size in (0, 1, 65_536, 5_000_000)),
+        Slow([b"1"] * 20, 0),
+        Sized(bytes(5_000_000)),
+    ],
+    ids=["empty", "a byte", "a buffer", "many buffers", "chunks", "its source has not ended"],
+)
+async def test_an_answer_to_the_last_byte_is_not_early(pacs: Pacs, body: Body) -> None:
+    pacs.on("POST", PATH, Reply(json={}))
+    async with HttpSession(PATIENT) as session:
+        for _ in range(10):
+            url = URL(pacs.base + "/studies")
+            async with session.request("POST", url, {}, body) as response:
+                assert not response.early
 
 
 async def test_a_peer_that_stops_reading_is_stalled(pacs: Pacs) -> None:
