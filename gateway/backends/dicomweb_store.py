@@ -2,7 +2,8 @@
 
 Seen of archives, and why this is careful: 400 with a report of what was stored all the same; 200
 with empty sequences for a body that was not understood; parts ignored whose Content-Type has a
-`transfer-syntax` parameter; a whole request refused for one instance that is bad.
+`transfer-syntax` parameter; a whole request refused for one instance that is bad. A success that
+comes before the whole request was sent never gets here: the transport takes it for an error.
 """
 
 from collections.abc import AsyncIterator, Sequence

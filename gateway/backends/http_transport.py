@@ -6,6 +6,7 @@ of the gateway's errors.
 
 import asyncio
 import logging
+import re
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import (
@@ -37,6 +38,13 @@ from gateway.telemetry.metrics import Metrics
 _MAX_SKIPPED = 64 * 1024
 _SKIPPED_WITHIN = 1.0
 _UNAUTHORISED = 401
+# Of 2xx: 206 is a part that nobody asked for, 205 has no body, 202 promises one for later; and of
+# a status that is not known nobody can say. A store may have been accepted, or have created.
+_WHOLE_ANSWERS = frozenset({200, 203, 204})
+_WHOLE = {"POST": _WHOLE_ANSWERS | {201, 202}}
+_FRAMINGS = frozenset({"chunked", "identity"})
+# The HTTP library takes 64 bits, the highest number of which it reads as an empty body.
+_LENGTH = re.compile(r"[0-9]{1,18}")
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _NO_DEADLINE = nullcontext()
 # Archives compress pixels when they may: 15 times slower, and nothing is gained.
@@ -105,8 +113,9 @@ class HttpTransport:
                     try:
                         if not (200 <= response.status < 300 or response.status in answers):
                             raise await self._refused(response)
+                        self._check(response, method)
                         course.response = response
-                        yield self._answer(response)
+                        yield HttpAnswer(response, self.backend)
                     finally:
                         response.close()
 
@@ -157,17 +166,17 @@ class HttpTransport:
         _log.debug("backend %s answered %d", self.backend, response.status)
         return error
 
-    def _answer(self, response: Response) -> "HttpAnswer":
-        coding = response.headers.get("content-encoding", "")
-        if not content_coding.known(coding):
+    def _check(self, response: Response, method: str) -> None:
+        """BackendError for a success that is none, or whose body is not what it seems."""
+        fault = _fault(response, method)
+        if fault is not None:
             raise BackendError(
                 502,
-                "The archive's answer is compressed in an unknown way.",
+                fault,
                 "backend_answer",
                 backend=self.backend,
                 upstream_status=response.status,
             )
-        return HttpAnswer(response, coding, self.backend)
 
     def _deadline(self, patience: Patience) -> AbstractAsyncContextManager[object]:
         """For a search, of all of it: the wait for a connection and the reading of the body too."""
@@ -232,19 +241,19 @@ class _Deadline:
 class HttpAnswer:
     """An answer of 2xx; implements `gateway.backends.transport.Answer`."""
 
-    def __init__(self, response: Response, coding: str, backend: str) -> None:
+    def __init__(self, response: Response, backend: str) -> None:
         self.status = response.status
         self.headers = response.headers
         self._response = response
-        self._coding = coding
+        self._coding = response.headers.get("content-encoding", "")
         self._backend = backend
 
     @property
     def length(self) -> int | None:
         if not content_coding.is_identity(self._coding):
             return None
-        text = self.headers.get("content-length", "")
-        return int(text) if text.isdecimal() else None
+        text = self.headers.get("content-length")
+        return None if text is None else int(text)
 
     def chunks(self) -> AsyncIterator[bytes]:
         return content_coding.decoded(self._response.chunks(), self._coding)
@@ -260,6 +269,22 @@ class HttpAnswer:
                 )
             pieces.append(chunk)
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
+
+
+def _fault(response: Response, method: str) -> str | None:
+    """What is wrong with an answer of 2xx or one that was asked for, as the client is told it."""
+    if 200 <= response.status < 300:
+        if response.status not in _WHOLE.get(method, _WHOLE_ANSWERS):
+            return "The archive's answer is not the whole of what it was asked for."
+        if response.early:
+            return "The archive answered before it had the whole request."
+    if not _LENGTH.fullmatch(response.headers.get("content-length", "0")):
+        return "The archive's answer has no possible length."
+    if response.headers.get("transfer-encoding", "chunked").strip().lower() not in _FRAMINGS:
+        return "The archive's answer is coded in an unknown way."
+    if not content_coding.known(response.headers.get("content-encoding", "")):
+        return "The archive's answer is compressed in an unknown way."
+    return None
 
 
 def _operation(method: str, patience: Patience) -> str:

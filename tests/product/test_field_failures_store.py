@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import Callable, Mapping
+from io import BytesIO
 from typing import Any
 from xml.etree import ElementTree
 
@@ -290,3 +291,14 @@ async def test_a_body_that_is_cut_between_instances_stores_and_names_what_was_wh
             dataset = read_json(await response.read())
     assert set(outcomes(dataset, REFERENCED)) == {instance_uid(1)}
     assert set(outcomes(dataset, FAILED)) == {instance_uid(2)}
+
+
+async def test_an_archive_that_says_stored_before_it_has_all_is_not_believed() -> None:
+    said = report([1], {})
+    body = multipart([dicom_file(1, pixels=30_000_000)])
+    headers = {"Content-Type": CONTENT_TYPE, "Accept": DICOM_JSON}
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("POST", f"{ROOT}/studies", Reply(json=said, read_body=False), Reply(json=said))
+        for status in (502, 200):
+            async with gateway.post("/studies", data=BytesIO(body), headers=headers) as response:
+                assert response.status == status

@@ -247,6 +247,20 @@ async def test_what_was_stored_before_an_answer_was_cut_is_reported() -> None:
     assert len(requests) == 3
 
 
+async def test_an_instance_that_was_not_taken_whole_is_not_stored() -> None:
+    class Large(File):
+        async def chunks(self) -> AsyncIterator[bytes]:
+            yield self.content
+
+    batch = [File(1), Large(2, bytes(20_000_000))]
+    early = Reply(json=report([2]), read_body=False)
+    async with Pacs() as pacs, wired(pacs) as to:
+        pacs.on("POST", STUDIES, Reply(500), Reply(json=report([1])), early)
+        result = await store(to.transport, batch, None, ANYBODY)
+
+    assert result == StoreReport(stored(1), (failed(2, 0x0110),))
+
+
 async def test_an_answer_that_is_cut_is_not_taken_for_a_whole_one() -> None:
     with pytest.raises(StreamBroken):
         await send(Raw([CUT_ANSWER, Cut.CLOSE]), numbers=[1])
