@@ -197,7 +197,7 @@ class _Request(ClientRequest):
     async def send(self, conn: Connection) -> ClientResponse:
         self.transport = conn.transport
         if isinstance(conn.protocol, PeerConnection):
-            conn.protocol.ask()
+            conn.protocol.ask(uploads=bool(self.body))
         return await super().send(conn)
 
 

@@ -6,9 +6,12 @@ final answer is complete: neither the beginning of it nor a 1xx (RFC 9110 15.2) 
 """
 
 import asyncio
+import fcntl
 import os
 import select
 import ssl
+import sys
+import termios
 from contextlib import suppress
 from functools import partial
 from typing import cast
@@ -49,15 +52,20 @@ class PeerConnection(ResponseHandler):
         self._first_byte = first_byte
         self._asked = False
         """From when a request goes out until the head of its answer is here."""
+        self._uploads = False
         self._head_timer: asyncio.TimerHandle | None = None
         self.answered_early = False
-        """True if some of the request had not left the process when its answer was here."""
+        """True if the peer cannot have had all of a body when it answered."""
 
-    def ask(self) -> None:
-        """A request goes out next. ServerDisconnectedError if what comes may not be its answer."""
+    def ask(self, *, uploads: bool) -> None:
+        """A request goes out next, with a body if it `uploads`.
+
+        ServerDisconnectedError if what comes may not be its answer.
+        """
         if self._payload is not None and (self.should_close or self._has_unread()):
             raise aiohttp.ServerDisconnectedError
         self._asked = True
+        self._uploads = uploads
 
     def start_timeout(self) -> None:
         """The library calls this once the last byte of a request is written."""
@@ -70,7 +78,7 @@ class PeerConnection(ResponseHandler):
         if status >= 200 or status == _SWITCHING_PROTOCOLS:
             self._asked = False
             self._stop_timer()
-            self.answered_early = self._has_unsent()
+            self.answered_early = self._uploads and self._has_unsent()
         super().feed_data(data, size)
 
     def data_received(self, data: bytes) -> None:
@@ -98,7 +106,10 @@ class PeerConnection(ResponseHandler):
         return not self._asked and self._payload is not None and self._payload.is_eof()
 
     def _has_unsent(self) -> bool:
-        return self.transport is not None and self.transport.get_write_buffer_size() > 0
+        """Whoever answers to the last byte acknowledges it with his answer: this is no race."""
+        if self.transport is None:
+            return False
+        return self.transport.get_write_buffer_size() > 0 or _unacknowledged(self.transport) > 0
 
     def _has_unread(self) -> bool:
         """True if something has arrived, be it the end, that the loop has not come to yet."""
@@ -124,7 +135,6 @@ class PeerConnection(ResponseHandler):
         """Or the library would take the reset for the end of a body that has no other end."""
         if self._payload is not None and not self._payload.is_eof():
             self._payload.set_exception(aiohttp.ClientPayloadError("reset"), exc)
-            self._parser = None
 
     def _give_up(self) -> None:
         self.set_exception(aiohttp.SocketTimeoutError("no answer in time"))
@@ -133,3 +143,13 @@ class PeerConnection(ResponseHandler):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+def _unacknowledged(transport: asyncio.Transport) -> int:
+    """Bytes that the system keeps to send, or to send again: SIOCOUTQ of tcp(7), so on Linux."""
+    descriptor = transport.get_extra_info("socket").fileno()
+    try:
+        count = fcntl.ioctl(descriptor, termios.TIOCOUTQ, bytes(4))
+    except OSError:
+        return 0
+    return int.from_bytes(count, sys.byteorder)

@@ -161,28 +161,74 @@ class RefusedInTheMiddle:
     """A body that goes on after its peer has refused it and gone, before the loop can see that."""
 
     listener: socket.socket
-    length: None = None
+    more: int
+    refusal: bytes = REFUSAL
+    length: int = 1000
 
     async def open(self) -> AsyncIterator[bytes]:
-        yield b"x" * 1000
+        yield b"x" * (self.length - self.more)
         peer, _ = await asyncio.get_running_loop().sock_accept(self.listener)
-        peer.sendall(REFUSAL)
+        peer.sendall(self.refusal)
         peer.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         peer.close()
-        for _ in range(10):
-            yield b"y" * 1000
+        for _ in range(self.more):
+            yield b"y"
 
 
-async def test_a_refusal_is_heard_although_the_rest_of_the_body_cannot_be_sent() -> None:
+@pytest.mark.parametrize("more", [1, 10])
+async def test_a_refusal_is_heard_although_the_rest_of_the_body_cannot_be_sent(more: int) -> None:
     with socket.create_server(("127.0.0.1", 0)) as listener:
         listener.setblocking(False)
         url = URL.build(scheme="http", host="127.0.0.1", port=listener.getsockname()[1])
         async with (
             HttpSession(PATIENT) as session,
-            session.request("POST", url, {}, RefusedInTheMiddle(listener)) as response,
+            session.request("POST", url, {}, RefusedInTheMiddle(listener, more)) as response,
         ):
             assert response.status == 413
             assert b"".join([chunk async for chunk in response.chunks()]) == b"big"
+
+
+@pytest.mark.parametrize("more", [1, 10])
+async def test_half_a_refusal_before_a_reset_is_broken_and_not_waited_for(more: int) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setblocking(False)
+        url = URL.build(scheme="http", host="127.0.0.1", port=listener.getsockname()[1])
+        body = RefusedInTheMiddle(listener, more, REFUSAL[:-1])
+        async with (
+            asyncio.timeout(5),
+            HttpSession(PATIENT) as session,
+            session.request("POST", url, {}, body) as response,
+        ):
+            assert response.status == 413
+            with pytest.raises(StreamBroken):
+                await anext(aiter(response.chunks()))
+
+
+@dataclass
+class AnsweredUnread:
+    """A body that the system has taken, with a peer that reads none of it and answers."""
+
+    listener: socket.socket
+    length: int = 400_000
+
+    async def open(self) -> AsyncIterator[bytes]:
+        yield bytes(self.length)
+        self.peer, _ = await asyncio.get_running_loop().sock_accept(self.listener)
+        self.peer.sendall(ASKED)
+
+
+async def test_an_answer_to_a_body_that_the_peer_cannot_have_is_early() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.setblocking(False)
+        url = URL.build(scheme="http", host="127.0.0.1", port=listener.getsockname()[1])
+        body = AnsweredUnread(listener)
+        async with (
+            HttpSession(PATIENT) as session,
+            session.request("POST", url, {}, body) as response,
+        ):
+            assert response.early
+        body.peer.close()
 
 
 async def test_a_reset_without_a_refusal_is_disconnected(pacs: Pacs) -> None:
