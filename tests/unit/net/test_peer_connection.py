@@ -18,6 +18,7 @@ from gateway.net.failures import Trouble
 from gateway.net.http_session import HttpSession
 from gateway.net.request_body import BytesBody
 from gateway.net.tls import client_context
+from tests.fakes.calls import read
 from tests.fakes.certificates import make_certificates
 from tests.fakes.pacs import Cut, Pacs, Raw, Reply, Step, stay
 from tests.fakes.sessions import (
@@ -201,7 +202,7 @@ async def test_half_a_refusal_before_a_reset_is_broken_and_not_waited_for(more: 
         ):
             assert response.status == 413
             with pytest.raises(StreamBroken):
-                await anext(aiter(response.chunks()))
+                await read(response.chunks())
 
 
 @dataclass
