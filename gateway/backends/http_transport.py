@@ -6,7 +6,6 @@ of the gateway's errors.
 
 import asyncio
 import logging
-import re
 import time
 from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import (
@@ -27,6 +26,7 @@ from gateway.backends.credentials import Credentials, Outgoing
 from gateway.backends.health import Vitals
 from gateway.backends.status_map import is_away, refusal, silence
 from gateway.backends.transport import Answer, Patience
+from gateway.dicom.multipart_parser import declared_length
 from gateway.errors import BackendError, GatewayError, StreamBroken
 from gateway.net import content_coding
 from gateway.net.failures import NoAnswer
@@ -43,8 +43,6 @@ _UNAUTHORISED = 401
 _WHOLE_ANSWERS = frozenset({200, 203, 204})
 _WHOLE = {"POST": _WHOLE_ANSWERS | {201, 202}}
 _FRAMINGS = frozenset({"chunked", "identity"})
-# The HTTP library takes 64 bits, the highest number of which it reads as an empty body.
-_LENGTH = re.compile(r"[0-9]{1,18}")
 _NO_HEADERS: Mapping[str, str] = MappingProxyType({})
 _NO_DEADLINE = nullcontext()
 # Archives compress pixels when they may: 15 times slower, and nothing is gained.
@@ -252,8 +250,7 @@ class HttpAnswer:
     def length(self) -> int | None:
         if not content_coding.is_identity(self._coding):
             return None
-        text = self.headers.get("content-length")
-        return None if text is None else int(text)
+        return declared_length(self.headers)
 
     def chunks(self) -> AsyncIterator[bytes]:
         return content_coding.decoded(self._response.chunks(), self._coding)
@@ -278,7 +275,8 @@ def _fault(response: Response, method: str) -> str | None:
             return "The archive's answer is not the whole of what it was asked for."
         if response.early:
             return "The archive answered before it had the whole request."
-    if not _LENGTH.fullmatch(response.headers.get("content-length", "0")):
+    # The HTTP library takes 64 bits, the highest number of which it reads as an empty body.
+    if "content-length" in response.headers and declared_length(response.headers) is None:
         return "The archive's answer has no possible length."
     if response.headers.get("transfer-encoding", "chunked").strip().lower() not in _FRAMINGS:
         return "The archive's answer is coded in an unknown way."

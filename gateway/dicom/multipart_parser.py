@@ -237,6 +237,6 @@ def _read_headers(head: bytes) -> dict[str, str]:
 
 
 def declared_length(headers: Mapping[str, str]) -> int | None:
-    """The Content-Length of a part; None where it has none, or one that cannot be meant."""
+    """The Content-Length that headers tell; None for none, and for one that cannot be meant."""
     declared = headers.get("content-length", "")
     return int(declared) if _LENGTH.fullmatch(declared) else None

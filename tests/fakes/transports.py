@@ -5,6 +5,9 @@ from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
+
+import pytest
 
 from gateway.access.principal import Principal
 from gateway.backends.admission import Admission, TokenBucket
@@ -13,6 +16,8 @@ from gateway.backends.breaker import Breaker
 from gateway.backends.credentials import Credentials, NoCredentials
 from gateway.backends.health import Vitals
 from gateway.backends.http_transport import HttpTransport, Peer
+from gateway.backends.transport import Transport
+from gateway.errors import BackendError
 from gateway.net.http_session import HttpSession, Timeouts
 from gateway.telemetry.metrics import Metrics
 from tests.fakes.pacs import Pacs
@@ -70,3 +75,17 @@ async def wired(
             metrics,
         )
         yield Wired(transport, breaker, vitals, metrics)
+
+
+async def ask(transport: Transport, method: str = "GET", **options: Any) -> bytes:
+    """The body of an answer to a request for `studies`."""
+    options.setdefault("context", ANYBODY)
+    async with transport.request(method, "studies", **options) as answer:
+        return await answer.read(10_000_000)
+
+
+async def error_of(transport: Transport, method: str = "GET", **options: Any) -> BackendError:
+    """What comes instead of an answer."""
+    with pytest.raises(BackendError) as caught:
+        await ask(transport, method, **options)
+    return caught.value

@@ -7,16 +7,9 @@ import pytest
 
 from gateway.backends.admission import Admission, TokenBucket
 from gateway.errors import BackendError
+from tests.fakes.clock import Clock
 
 LONG, SHORT = timedelta(seconds=30), timedelta(milliseconds=50)
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 0.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 class Crowd:
@@ -112,13 +105,13 @@ async def enter(admission: Admission) -> None:
 
 
 def test_a_bucket_lets_its_rate_pass_at_once_and_spreads_the_rest() -> None:
-    bucket = TokenBucket(4.0, Clock())
+    bucket = TokenBucket(4.0, Clock(0.0))
 
     assert [bucket.take(10) for _ in range(7)] == [0, 0, 0, 0, 0.25, 0.5, 0.75]
 
 
 def test_a_bucket_fills_again_but_not_over_its_rate() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     bucket = TokenBucket(4.0, clock)
     for _ in range(4):
         bucket.take(10)
@@ -130,13 +123,13 @@ def test_a_bucket_fills_again_but_not_over_its_rate() -> None:
 
 
 def test_a_bucket_below_one_a_second_spreads_all() -> None:
-    bucket = TokenBucket(0.5, Clock())
+    bucket = TokenBucket(0.5, Clock(0.0))
 
     assert [bucket.take(10) for _ in range(3)] == [0, 2, 4]
 
 
 def test_a_turn_that_is_too_far_off_is_not_taken() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     bucket = TokenBucket(1.0, clock)
     assert [bucket.take(1.5) for _ in range(4)] == [0, 1, None, None]
 
@@ -145,7 +138,7 @@ def test_a_turn_that_is_too_far_off_is_not_taken() -> None:
 
 
 async def test_over_the_rate_a_request_is_told_to_come_back_and_holds_no_place() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     admission = Admission("pacs", 1, 1, TokenBucket(1.0, clock), timedelta(milliseconds=500))
     await enter(admission)
     for _ in range(2):
@@ -158,7 +151,7 @@ async def test_over_the_rate_a_request_is_told_to_come_back_and_holds_no_place()
 
 
 async def test_whoever_gives_up_before_its_turn_holds_no_place() -> None:
-    clock = Clock()
+    clock = Clock(0.0)
     admission = Admission("pacs", 1, 1, TokenBucket(1.0, clock), LONG)
     await enter(admission)
     async with asyncio.TaskGroup() as group:

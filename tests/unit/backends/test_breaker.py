@@ -7,19 +7,12 @@ import pytest
 from gateway.backends.breaker import Breaker
 from gateway.errors import BackendError
 from gateway.telemetry.metrics import BreakerState
-
-
-class Clock:
-    def __init__(self) -> None:
-        self.now = 100.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes.clock import Clock
 
 
 @pytest.fixture
 def clock() -> Clock:
-    return Clock()
+    return Clock(100.0)
 
 
 @pytest.fixture

@@ -2,15 +2,12 @@
 
 import gzip
 from collections.abc import AsyncIterator
-from typing import Any
 
 import pytest
 
-from gateway.backends.transport import Transport
-from gateway.errors import BackendError
 from gateway.net.request_body import BytesBody
 from tests.fakes.pacs import Cut, Pacs, Raw, Reply, stay
-from tests.fakes.transports import ANYBODY, wired
+from tests.fakes.transports import ANYBODY, ask, error_of, wired
 
 PATH = "/dicom-web/studies"
 
@@ -19,17 +16,6 @@ PATH = "/dicom-web/studies"
 async def pacs() -> AsyncIterator[Pacs]:
     async with Pacs() as pacs:
         yield pacs
-
-
-async def ask(transport: Transport, method: str = "GET", **options: Any) -> bytes:
-    async with transport.request(method, "studies", context=ANYBODY, **options) as answer:
-        return await answer.read(1000)
-
-
-async def error_of(transport: Transport, method: str = "GET", **options: Any) -> BackendError:
-    with pytest.raises(BackendError) as caught:
-        await ask(transport, method, **options)
-    return caught.value
 
 
 @pytest.mark.parametrize("length", ["1" * 18, "0000000000000005"])

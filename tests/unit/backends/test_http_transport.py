@@ -6,7 +6,6 @@ import logging
 import re
 from collections.abc import AsyncGenerator, AsyncIterator
 from datetime import timedelta
-from typing import Any
 from urllib.parse import parse_qsl
 
 import pytest
@@ -18,7 +17,7 @@ from gateway.errors import BackendError, BackendNotFound, BackendRefused, Stream
 from gateway.net.request_body import BytesBody
 from gateway.telemetry.metrics import BreakerState
 from tests.fakes.pacs import Cut, Pacs, Raw, Reply, stay
-from tests.fakes.transports import ANYBODY, SHORT, Bounds, Wired, wired
+from tests.fakes.transports import ANYBODY, SHORT, Bounds, Wired, ask, error_of, wired
 
 PATH = "/dicom-web/studies"
 
@@ -27,18 +26,6 @@ PATH = "/dicom-web/studies"
 async def pacs() -> AsyncIterator[Pacs]:
     async with Pacs() as pacs:
         yield pacs
-
-
-async def ask(transport: Transport, method: str = "GET", **options: Any) -> bytes:
-    options.setdefault("context", ANYBODY)
-    async with transport.request(method, "studies", **options) as answer:
-        return await answer.read(10_000_000)
-
-
-async def error_of(transport: Transport, **options: Any) -> BackendError:
-    with pytest.raises(BackendError) as caught:
-        await ask(transport, **options)
-    return caught.value
 
 
 # -- what is asked

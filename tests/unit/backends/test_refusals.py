@@ -3,16 +3,7 @@
 from datetime import timedelta
 
 from gateway.backends.refusals import Refusals
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes.clock import Clock
 
 
 def test_what_was_refused_is_remembered_for_an_hour() -> None:

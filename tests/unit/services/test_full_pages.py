@@ -3,16 +3,7 @@
 from gateway.dicom.resources import Level
 from gateway.dicom.search.query import SearchQuery
 from gateway.services.full_pages import FullPages
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
+from tests.fakes.clock import Clock
 
 
 def _page(offset: int) -> SearchQuery:

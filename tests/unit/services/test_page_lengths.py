@@ -3,19 +3,10 @@
 from gateway.dicom.resources import Level
 from gateway.dicom.search.query import SearchQuery
 from gateway.services.page_lengths import PageLengths
+from tests.fakes.clock import Clock
 
 QUERY = SearchQuery(Level.STUDY)
 OTHER = SearchQuery(Level.STUDY, fuzzy=True)
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_page_of_a_few_rows_is_the_last_one() -> None:

@@ -3,19 +3,10 @@
 from gateway.dicom.resources import Level
 from gateway.dicom.search.query import parse_search
 from gateway.services.search_manners import SearchManners
+from tests.fakes.clock import Clock
 
 NAMED = parse_search(Level.STUDY, None, None, [("PatientName", "A"), ("PatientID", "1")])
 OTHER = parse_search(Level.STUDY, None, None, [("PatientID", "1")])
-
-
-class Clock:
-    """Seconds that pass when a test says so."""
-
-    def __init__(self) -> None:
-        self.now = 1000.0
-
-    def __call__(self) -> float:
-        return self.now
 
 
 def test_a_key_that_was_not_matched_is_remembered_for_an_hour() -> None:
