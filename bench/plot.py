@@ -45,7 +45,7 @@ def _charts(task: str, servers: Mapping[str, Any]) -> tuple[_Chart, _Chart]:
     target = TARGETS.get(task)
     least = None if target is None else rates[REFERENCE] * target.least
     return (
-        _Chart(f"{task}: answers a second", rates, least),
+        _Chart(f"{task}: answers/s", rates, least),
         _Chart("CPU time of the server per answer, us", {k: v for k, v in spent.items() if v}),
     )
 
