@@ -7,7 +7,7 @@ may have been decoded for the answer, so what is stored is asked for first each 
 Any other form that the archive turns out not to know is asked last from then on.
 """
 
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Iterator, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -87,14 +87,15 @@ async def enter_first_taken(
     raise _exhausted(list(refusals.values()))
 
 
-def _in_order(operation: str, learned: Learned) -> list[int]:
-    forms = FORMS[operation]
-
-    def is_put_off(number: int) -> bool:
-        is_best = number == 0 and forms[number].endswith(_AS_STORED)
-        return not is_best and learned.habits.is_unknown((operation, number))
-
-    return sorted(range(len(forms)), key=is_put_off)
+def _in_order(operation: str, learned: Learned) -> Iterator[int]:
+    put_off: list[int] = []
+    for number, form in enumerate(FORMS[operation]):
+        is_best = number == 0 and form.endswith(_AS_STORED)
+        if not is_best and learned.habits.is_unknown((operation, number)):
+            put_off.append(number)
+        else:
+            yield number
+    yield from put_off
 
 
 def _exhausted(refusals: Sequence[BackendRefused]) -> BackendRefused:

@@ -7,14 +7,14 @@ of it, and the frames of `3,1` would be taken for one another; so such a list is
 import re
 from collections import deque
 from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing
 from dataclasses import replace
 from functools import partial
 from itertools import pairwise
 
 from gateway.backends.accept_forms import Taken, enter_first_taken
 from gateway.backends.answer_parts import exactly, is_multipart, parts_of
-from gateway.backends.base import CallContext, Part
+from gateway.backends.base import CallContext, Part, Parts
 from gateway.backends.capabilities import Learned
 from gateway.backends.dicomweb_retrieve import DicomWebRetrieve
 from gateway.backends.transport import Answer, Transport
@@ -49,13 +49,9 @@ class DicomWebFrames:
         self._learned = learned
         self._retrieve = retrieve
 
-    @asynccontextmanager
-    async def frames(
-        self, instance: Resource, frames: Run, context: CallContext
-    ) -> AsyncIterator[AsyncIterator[Part]]:
+    def frames(self, instance: Resource, frames: Run, context: CallContext) -> Parts:
         """A part a frame. BackendNotFound if the instance has no such frame."""
-        async with aclosing(self._in_runs(instance, frames, context)) as parts:
-            yield parts
+        return aclosing(self._in_runs(instance, frames, context))
 
     async def _in_runs(
         self, instance: Resource, frames: Run, context: CallContext

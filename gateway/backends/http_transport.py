@@ -7,17 +7,17 @@ of the gateway's errors.
 import asyncio
 import logging
 import time
-from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import (
     AbstractAsyncContextManager,
     asynccontextmanager,
-    contextmanager,
     nullcontext,
     suppress,
 )
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType, TracebackType
+from typing import Self
 
 from gateway.backends.admission import Admission
 from gateway.backends.base import CallContext
@@ -103,7 +103,7 @@ class HttpTransport:
     ) -> AsyncIterator[Answer]:
         url = join(self._peer.url, path, parameters, raw_query)
         outgoing = Outgoing(method, url, body is not None, context)
-        with self._counted(_operation(method, patience)) as course:
+        with _Course(self._metrics, self.backend, _operation(method, patience)) as course:
             async with self._deadline(patience):
                 self._breaker.check()
                 async with self._admission:
@@ -182,28 +182,36 @@ class HttpTransport:
             return _NO_DEADLINE
         return _Deadline(self._peer.search_timeout, self.backend)
 
-    @contextmanager
-    def _counted(self, operation: str) -> Iterator["_Course"]:
-        started, course = time.monotonic(), _Course()
-        error: BaseException | None = None
-        try:
-            yield course
-        except BaseException as raised:
-            error = raised
-            raise
-        finally:
-            seconds = time.monotonic() - started
-            self._metrics.upstream_finished(self.backend, operation, course.outcome(error), seconds)
 
-
-@dataclass(slots=True)
 class _Course:
-    """How a request went. Whoever has all that he needs leaves, and that is no failure."""
+    """How a request went, for the metrics.
 
-    response: Response | None = None
-    """The answer, if it was a success."""
+    Whoever has all that he needs leaves, and that is no failure.
+    """
 
-    def outcome(self, error: BaseException | None) -> str:
+    def __init__(self, metrics: Metrics, backend: str, operation: str) -> None:
+        self._metrics = metrics
+        self._backend = backend
+        self._operation = operation
+        self._started = time.monotonic()
+        self.response: Response | None = None
+        """The answer, if it was a success."""
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
+        seconds = time.monotonic() - self._started
+        self._metrics.upstream_finished(
+            self._backend, self._operation, self._outcome(error), seconds
+        )
+
+    def _outcome(self, error: BaseException | None) -> str:
         response = self.response
         if response is not None and response.broken is not None:
             return response.broken.category

@@ -34,6 +34,8 @@ def sniff(first_bytes: bytes) -> str | None:
     apart so early gets the wider syntax: .57 for .70, .81 for .80, .112 for .110. JPEG 2000 counts
     as lossless if its transform is reversible and it has a single layer.
     """
+    if not first_bytes.startswith(_STARTS):
+        return None
     for start, read in _READERS:
         if first_bytes.startswith(start):
             found = read(first_bytes)
@@ -231,3 +233,4 @@ _READERS: tuple[tuple[bytes, Callable[[bytes], str | None]], ...] = (
     (b"\xff\x0a", _jpeg_xl),
     *((bytes([count, 0, 0, 0, 64, 0, 0, 0]), _rle) for count in range(1, 16)),
 )
+_STARTS = tuple(start for start, _ in _READERS)

@@ -1,6 +1,6 @@
 """Async iterators put together and taken to their end; pure, over whatever they are given."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable
 from typing import TypeVar
 
 T = TypeVar("T")
@@ -11,11 +11,23 @@ async def once(item: T) -> AsyncIterator[T]:
     yield item
 
 
-async def prepended(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
+def prepended(first: T, rest: AsyncIterator[T]) -> AsyncIterator[T]:
     """The first item and the rest."""
-    yield first
-    async for item in rest:
-        yield item
+    return _Prepended(first, rest)
+
+
+class _Prepended(AsyncIterator[T]):
+    """A class, since a generator would be one more step for each item of the rest."""
+
+    def __init__(self, first: T, rest: AsyncIterator[T]) -> None:
+        self._first: list[T] = [first]
+        self._rest = rest
+
+    def __anext__(self) -> Awaitable[T]:
+        return self._given() if self._first else anext(self._rest)
+
+    async def _given(self) -> T:
+        return self._first.pop()
 
 
 async def peeked(chunks: AsyncIterator[bytes], size: int) -> tuple[bytes, AsyncIterator[bytes]]:

@@ -54,6 +54,7 @@ class PeerConnection(ResponseHandler):
         """From when a request goes out until the head of its answer is here."""
         self._uploads = False
         self._head_timer: asyncio.TimerHandle | None = None
+        self._arrivals: select.poll | None = None
         self.answered_early = False
         """True if the peer cannot have had all of a body when it answered."""
 
@@ -115,9 +116,10 @@ class PeerConnection(ResponseHandler):
         """True if something has arrived, be it the end, that the loop has not come to yet."""
         if self.transport is None:
             return True
-        poll = select.poll()
-        poll.register(self.transport.get_extra_info("socket").fileno(), select.POLLIN)
-        return bool(poll.poll(0))
+        if self._arrivals is None:
+            self._arrivals = select.poll()
+            self._arrivals.register(self.transport.get_extra_info("socket"), select.POLLIN)
+        return bool(self._arrivals.poll(0))
 
     def _hear_last_words(self) -> None:
         """A peer that refuses a body in the middle answers, and resets what is still being sent.

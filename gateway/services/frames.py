@@ -1,7 +1,8 @@
 """RetrieveFrames (PS3.18 10.4.1.1.6): a part each, in the order asked, truly labelled."""
 
-from collections.abc import AsyncGenerator, AsyncIterator, Sequence
-from contextlib import aclosing, asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager
+from functools import partial
 
 from gateway.backends.base import Part
 from gateway.dicom.acceptable import Acceptable
@@ -43,29 +44,15 @@ class RetrieveFrames:
         resource = self._view.incoming(instance)
         backend = await self._planner.retrieve(call, resource)
         async with backend.retrieve_frames(resource, frames, call.context) as parts:
-            urls = [call.links.frame(instance, number) for number in frames]
-            async with aclosing(_located(parts, urls)) as located:
-                only_one = len(frames) == 1
-                yield await negotiated(located, acceptables, _represent, only_one=only_one)
-
-
-async def _located(
-    parts: AsyncIterator[Part], locations: Sequence[str]
-) -> AsyncGenerator[Part, None]:
-    """The parts at the gateway's own URLs: none at all, or one for each."""
-    for number, location in enumerate(locations):
-        part = await anext(parts, None)
-        if part is not None:
-            yield Part(part.media_type, part.chunks, part.length, location)
-        elif number:
-            raise StreamBroken(502, "The archive sent too few frames.", "backend_answer")
-        else:
-            return
+            urls = (call.links.frame(instance, number) for number in frames)
+            represent = partial(_represent, urls)
+            yield await negotiated(parts, acceptables, represent, count=len(frames))
 
 
 async def _represent(
-    part: Part, acceptables: Sequence[Acceptable]
+    urls: Iterator[str], part: Part, acceptables: Sequence[Acceptable]
 ) -> tuple[Choice, Representation] | None:
+    """At the gateway's own URL, which are in the order of the parts."""
     stored, part = await _stored_syntax(part)
     choice = choose(acceptables, stored)
     if choice is None:
@@ -74,7 +61,7 @@ async def _represent(
         # Its samples would need their depth to be swapped, which a frame alone does not tell.
         raise StreamBroken(502, "The archive sent a big-endian frame.", "backend_answer")
     media_type = MediaType(choice.media_type, (("transfer-syntax", choice.transfer_syntax),))
-    return choice, Representation(media_type, part.chunks, part.length, part.location)
+    return choice, Representation(media_type, part.chunks, part.length, next(urls, None))
 
 
 async def _stored_syntax(part: Part) -> tuple[str, Part]:

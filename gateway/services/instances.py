@@ -43,9 +43,9 @@ class RetrieveInstances:
         resource = self._view.incoming(resource)
         backend = await self._planner.retrieve(call, resource)
         async with backend.retrieve_instances(resource, call.context) as parts:
-            only_one = resource.level is Level.INSTANCE
+            count = 1 if resource.level is Level.INSTANCE else None
             represent = partial(_represent, resource)
-            yield await negotiated(parts, acceptables, represent, only_one=only_one)
+            yield await negotiated(parts, acceptables, represent, count=count)
 
 
 async def _represent(

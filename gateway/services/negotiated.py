@@ -6,7 +6,7 @@ from dataclasses import replace
 from gateway.backends.base import Part
 from gateway.dicom.acceptable import Acceptable
 from gateway.dicom.negotiation import Choice
-from gateway.dicom.streams import alone, once, prepended
+from gateway.dicom.streams import alone
 from gateway.errors import StreamBroken, not_acceptable, not_found
 from gateway.services.representation import Representation, Retrieved
 
@@ -19,13 +19,13 @@ async def negotiated(
     acceptables: Sequence[Acceptable],
     represent: Represent,
     *,
-    only_one: bool = False,
+    count: int | None = None,
 ) -> Retrieved:
     """404 if there is no part, 406 if the first cannot leave in any accepted form.
 
     The others follow in a form of the same kind, multipart or not. One that cannot is
     StreamBroken: the status has left, and an answer that lacks a part must not look complete.
-    `only_one` if a second part is known not to come.
+    `count` is how many parts there are, where that is known: fewer are StreamBroken too.
     """
     part = await anext(parts, None)
     if part is None:
@@ -34,24 +34,31 @@ async def negotiated(
     if chosen is None:
         raise not_acceptable("What is stored can leave in none of the accepted forms.")
     choice, first = chosen
-    if not choice.multipart and not only_one:
-        first, only_one = replace(first, chunks=alone(first.chunks, parts, _several())), True
-    if only_one:
-        return Retrieved(choice.multipart, once(first), only_one=True)
-    alike = [form for form in acceptables if form.multipart == choice.multipart]
-    return Retrieved(choice.multipart, prepended(first, _others(parts, alike, represent)))
+    if count == 1:
+        return Retrieved(choice.multipart, first)
+    if not choice.multipart:
+        return Retrieved(False, replace(first, chunks=alone(first.chunks, parts, _several())))
+    alike = [form for form in acceptables if form.multipart]
+    return Retrieved(True, first, _others(parts, alike, represent, count))
 
 
 async def _others(
-    parts: AsyncIterator[Part], acceptables: Sequence[Acceptable], represent: Represent
+    parts: AsyncIterator[Part],
+    acceptables: Sequence[Acceptable],
+    represent: Represent,
+    count: int | None,
 ) -> AsyncIterator[Representation]:
+    given = 1
     async for part in parts:
         chosen = await represent(part, acceptables)
         if chosen is None:
             raise StreamBroken(
                 406, "A part of it can leave in none of the accepted forms.", "not_acceptable"
             )
+        given += 1
         yield chosen[1]
+    if count not in (None, given):
+        raise StreamBroken(502, "The archive sent too few parts.", "backend_answer")
 
 
 def _several() -> StreamBroken:

@@ -10,7 +10,7 @@ from gateway.backends.base import Part
 from gateway.dicom.media_types import MULTIPART
 from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Level
-from gateway.dicom.streams import alone, once, prepended
+from gateway.dicom.streams import alone
 from gateway.errors import StreamBroken, not_found, not_implemented
 from gateway.services.call import Call
 from gateway.services.plan import Planner
@@ -35,10 +35,10 @@ class RetrieveRendered:
             if first is None:
                 raise not_found("The archive has no such resource.")
             if _in_parts(request):
-                yield Retrieved(True, prepended(first, images))
+                yield Retrieved(True, first, images)
             else:
                 only = replace(first, chunks=alone(first.chunks, images, _several()))
-                yield Retrieved(False, once(only), only_one=True)
+                yield Retrieved(False, only)
 
 
 def _in_parts(request: RenderedRequest) -> bool:

@@ -1,7 +1,7 @@
 """What a retrieval answers with: one or many representations, the first already in hand."""
 
 from collections.abc import AsyncIterator
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 from gateway.backends.base import Part
 from gateway.dicom.media_types import MediaType
@@ -28,12 +28,12 @@ class Retrieved:
     """An answer whose status is certain: the first representation could be made."""
 
     multipart: bool
-    representations: AsyncIterator[Representation]
-    only_one: bool = False
-    """There is no second representation, so that a known length is that of the whole body."""
+    first: Representation
+    others: AsyncIterator[Representation] | None = None
+    """None if there are none for certain: a known length is then that of the whole body."""
 
 
 async def first_bytes(part: Part) -> tuple[bytes, Part]:
     """The beginning of a part, and the part with all of its bytes still to be read."""
     start, chunks = await peeked(part.chunks, _PEEKED)
-    return start, replace(part, chunks=chunks)
+    return start, Part(part.media_type, chunks, part.length, part.location)

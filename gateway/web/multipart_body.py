@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator
 
 from gateway.dicom.media_types import MULTIPART, MediaType
 from gateway.dicom.multipart import body_length, closing, part_head
-from gateway.dicom.streams import prepended
 from gateway.services.representation import Representation, Retrieved
 from gateway.web.writing import Body
 
@@ -12,40 +11,34 @@ _JOINED = 64 * 1024
 """Bytes up to which joining costs less than a packet."""
 
 
-async def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
+def retrieved_body(retrieved: Retrieved, boundary: str) -> Body:
     """The answer as single part or multipart, as was negotiated."""
-    first = await anext(retrieved.representations)
+    first = retrieved.first
     if not retrieved.multipart:
         headers = {} if first.location is None else {"Content-Location": first.location}
         return Body(str(first.media_type), first.chunks, first.length, headers=headers)
     media_type = MediaType(MULTIPART, (("type", first.media_type.essence),))
     head = _head(first, boundary, first=True)
     length = None
-    if retrieved.only_one and first.length is not None:
+    if retrieved.others is None and first.length is not None:
         length = body_length(boundary, (head,), (first.length,))
-    representations = prepended(first, retrieved.representations)
     # Put together here, since the rest is written once for all answers, and a boundary never twice.
-    return Body(
-        f"{media_type}; boundary={boundary}",
-        _framed(head, representations, boundary, length),
-        length,
-    )
+    chunks = _framed(head, retrieved, boundary, length)
+    return Body(f"{media_type}; boundary={boundary}", chunks, length)
 
 
 async def _framed(
-    head: bytes, representations: AsyncIterator[Representation], boundary: str, length: int | None
+    waiting: bytes, retrieved: Retrieved, boundary: str, length: int | None
 ) -> AsyncIterator[bytes]:
-    """`head` is the first one's, `length` that of the whole body where it is known.
+    """`waiting` is the first one's head, `length` that of the whole body where it is known.
 
     A head waits for the bytes that follow it, and the last bytes for the end of the body: one
     packet for two. Nothing else waits: the archive may take its time with what comes next.
     """
     end = closing(boundary)
     sent = 0
-    waiting = b""
-    async for representation in representations:
-        waiting += head or _head(representation, boundary, first=False)
-        head = b""
+    representation: Representation | None = retrieved.first
+    while representation is not None:
         async for chunk in representation.chunks:
             if waiting and len(chunk) > _JOINED:
                 yield waiting
@@ -58,6 +51,9 @@ async def _framed(
                 yield piece
                 sent += len(piece)
                 waiting = b""
+        representation = await anext(retrieved.others, None) if retrieved.others else None
+        if representation is not None:
+            waiting += _head(representation, boundary, first=False)
     yield waiting + end
 
 

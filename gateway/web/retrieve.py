@@ -116,7 +116,7 @@ async def _rendered(request: web.Request, kind: str, frames: tuple[int, ...]) ->
 
 
 async def _write_once(request: web.Request, retrieved: Retrieved) -> web.StreamResponse:
-    return await write_body(request, await retrieved_body(retrieved, random_boundary()))
+    return await write_body(request, retrieved_body(retrieved, random_boundary()))
 
 
 async def _write_stable(request: web.Request, retrieved: Retrieved) -> web.StreamResponse:
@@ -125,5 +125,5 @@ async def _write_stable(request: web.Request, retrieved: Retrieved) -> web.Strea
     # The path is the resource, and with the accepted types it is the representation.
     accepted = ",".join(str(range_.media_type) for range_ in accept_of(request))
     boundary = keyed_boundary(secret, f"{request.path}\n{accepted}")
-    async with as_asked(request, await retrieved_body(retrieved, boundary)) as body:
+    async with as_asked(request, retrieved_body(retrieved, boundary)) as body:
         return await write_body(request, body)

@@ -7,6 +7,7 @@ from gateway.access.principal import ANONYMOUS
 from gateway.backends.base import Part
 from gateway.dicom.links import Links
 from gateway.dicom.media_types import MediaType
+from gateway.dicom.streams import prepended
 from gateway.services.call import Call
 from gateway.services.locate import Locate
 from gateway.services.plan import Planner
@@ -36,7 +37,7 @@ async def read(chunks: AsyncIterator[bytes]) -> bytes:
 
 async def all_of(retrieved: Retrieved) -> Sequence[tuple[str, bytes, str | None]]:
     """(media type, body, location) of each representation."""
+    representations = prepended(retrieved.first, retrieved.others or each([]))
     return [
-        (str(each.media_type), await read(each.chunks), each.location)
-        async for each in retrieved.representations
+        (str(one.media_type), await read(one.chunks), one.location) async for one in representations
     ]

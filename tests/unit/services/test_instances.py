@@ -51,7 +51,7 @@ async def retrieved(parts: Sequence[Part], resource: Resource) -> AsyncIterator[
     retrieve = RetrieveInstances(planner(MemoryBackend(parts=parts)), IdentityView())
     acceptables = acceptable_instances(parse_accept(ANY, None), resource.level)
     async with retrieve.retrieve(call(), resource, acceptables) as answer:
-        yield await anext(answer.representations)
+        yield answer.first
 
 
 def label(syntax: str) -> str:

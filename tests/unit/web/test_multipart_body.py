@@ -17,8 +17,8 @@ def representation(*chunks: bytes, length: int | None = None) -> Representation:
 
 
 async def test_a_body_begins_with_its_delimiter_and_title_case_headers() -> None:
-    retrieved = Retrieved(True, each([representation(b"one"), representation(b"two", b"!")]))
-    body = await retrieved_body(retrieved, "b")
+    retrieved = Retrieved(True, representation(b"one"), each([representation(b"two", b"!")]))
+    body = retrieved_body(retrieved, "b")
     assert body.content_type == 'multipart/related; type="application/octet-stream"; boundary=b'
     head = (
         b"--b\r\nContent-Type: application/octet-stream; transfer-syntax=1.2.840.10008.1.2.1\r\n"
@@ -34,13 +34,13 @@ async def test_the_length_of_an_only_part_is_known_before_it_is_sent(
     chunks: tuple[bytes, ...],
 ) -> None:
     only = representation(*chunks, length=sum(map(len, chunks)))
-    body = await retrieved_body(Retrieved(True, each([only]), only_one=True), "b")
+    body = retrieved_body(Retrieved(True, only), "b")
     assert body.length == len(await read(body.chunks))
 
 
 async def test_a_part_without_bytes_keeps_its_head() -> None:
-    parts = each([representation(), representation(b"two"), representation()])
-    body = await retrieved_body(Retrieved(True, parts), "b")
+    others = each([representation(b"two"), representation()])
+    body = retrieved_body(Retrieved(True, representation(), others), "b")
     heads = (await read(body.chunks)).split(b"--b")
     assert [part.partition(b"\r\n\r\n")[2] for part in heads[1:-1]] == [
         b"\r\n",
@@ -51,8 +51,8 @@ async def test_a_part_without_bytes_keeps_its_head() -> None:
 
 async def test_a_head_leaves_with_what_follows_it_and_nothing_large_is_copied() -> None:
     large = b"x" * (64 * 1024 + 1)
-    parts = each([representation(large), representation(b"small")])
-    body = await retrieved_body(Retrieved(True, parts), "b")
+    others = each([representation(b"small")])
+    body = retrieved_body(Retrieved(True, representation(large), others), "b")
     head, first, second, end = [piece async for piece in body.chunks]
     assert first is large
     assert head.endswith(b"\r\n\r\n")
@@ -62,23 +62,23 @@ async def test_a_head_leaves_with_what_follows_it_and_nothing_large_is_copied() 
 
 async def test_bytes_never_wait_for_what_the_archive_has_yet_to_send() -> None:
     only = representation(b"one", b"two", b"three", length=12)
-    parts = each([representation(b"one", b"two"), representation(b"three")])
-    for retrieved in (Retrieved(True, each([only])), Retrieved(True, parts)):
-        body = await retrieved_body(retrieved, "b")
+    two = Retrieved(True, representation(b"one", b"two"), each([representation(b"three")]))
+    for retrieved in (Retrieved(True, only, each([])), two):
+        body = retrieved_body(retrieved, "b")
         ends = [piece[-5:] async for piece in body.chunks]
         assert ends == [b"\r\none", b"two", b"three", b"b--\r\n"]
 
 
 async def test_the_last_bytes_of_a_known_length_leave_with_the_end() -> None:
     only = representation(b"one", b"two", length=6)
-    body = await retrieved_body(Retrieved(True, each([only]), only_one=True), "b")
+    body = retrieved_body(Retrieved(True, only), "b")
     first, last = [piece async for piece in body.chunks]
     assert first.endswith(b"\r\n\r\none")
     assert last == b"two\r\n--b--\r\n"
 
 
 async def test_a_single_part_is_the_representation_itself() -> None:
-    body = await retrieved_body(Retrieved(False, each([representation(b"one", length=3)])), "b")
+    body = retrieved_body(Retrieved(False, representation(b"one", length=3)), "b")
     assert (body.content_type, body.length) == (str(OCTETS), 3)
     assert body.headers == {"Content-Location": "https://gw/frames/1"}
     assert await read(body.chunks) == b"one"
