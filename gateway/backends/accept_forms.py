@@ -2,12 +2,13 @@
 
 `transfer-syntax=*` asks for what is stored: an archive is not to transcode. Old ones refuse the
 parameter, or the multipart form, so each list ends with what hardly any refuses. What it gives then
-may have been decoded for the answer, so what is stored is asked for first each time.
+may have been decoded for the answer, so what is stored is asked for first each time, in each form.
 
-Any other form that the archive turns out not to know is asked last from then on.
+Of forms that are equal in this, one that the archive turns out not to know is asked last from then
+on.
 """
 
-from collections.abc import AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 
@@ -72,30 +73,32 @@ async def enter_first_taken(
     operation: str,
     ask: Callable[[str], AbstractAsyncContextManager[Answer]],
     learned: Learned,
+    before_decoded: Callable[[], Awaitable[object]] | None = None,
 ) -> Taken:
-    """The same, for as long as `stack` lasts."""
-    forms = FORMS[operation]
-    refusals: dict[int, BackendRefused] = {}
-    for number in _in_order(operation, learned):
+    """The same, for as long as `stack` lasts.
+
+    `before_decoded` is awaited before each request for what may have been decoded.
+    """
+    refusals: dict[str, BackendRefused] = {}
+    for form in _in_order(operation, learned):
+        as_stored = form.endswith(_AS_STORED)
+        if before_decoded is not None and not as_stored:
+            await before_decoded()
         try:
-            answer = await stack.enter_async_context(ask(forms[number]))
+            answer = await stack.enter_async_context(ask(form))
         except BackendRefused as refusal:
-            refusals[number] = refusal
+            refusals[form] = refusal
             continue
-        learned.habits.took((operation, number), [(operation, n) for n in refusals])
-        return Taken(answer, forms[number].endswith(_AS_STORED))
+        learned.habits.took((operation, form), [(operation, refused) for refused in refusals])
+        return Taken(answer, as_stored)
     raise _exhausted(list(refusals.values()))
 
 
-def _in_order(operation: str, learned: Learned) -> Iterator[int]:
-    put_off: list[int] = []
-    for number, form in enumerate(FORMS[operation]):
-        is_best = number == 0 and form.endswith(_AS_STORED)
-        if not is_best and learned.habits.is_unknown((operation, number)):
-            put_off.append(number)
-        else:
-            yield number
-    yield from put_off
+def _in_order(operation: str, learned: Learned) -> list[str]:
+    def rank(form: str) -> tuple[bool, bool]:
+        return not form.endswith(_AS_STORED), learned.habits.is_unknown((operation, form))
+
+    return sorted(FORMS[operation], key=rank)
 
 
 def _exhausted(refusals: Sequence[BackendRefused]) -> BackendRefused:

@@ -18,22 +18,24 @@ from gateway.backends.base import CallContext, Part, Parts
 from gateway.backends.capabilities import Learned
 from gateway.backends.dicomweb_retrieve import DicomWebRetrieve
 from gateway.backends.transport import Answer, Transport
-from gateway.dicom.codestreams import sniff
+from gateway.dicom import codestreams
 from gateway.dicom.resources import Dataset, Resource
 from gateway.dicom.streams import close_source, peeked
+from gateway.dicom.transfer_syntaxes import JPEG_BASELINE, JPEG_EXTENDED, Kind, known
 from gateway.errors import BackendError, BackendNotFound, BackendRefused, StreamBroken
 
 Run = tuple[int, ...]
 """Frame numbers of one request, from 1."""
 
-_NUMBER_OF_FRAMES, _ROWS = "00280008", "00280010"
-_PHOTOMETRIC_INTERPRETATION = "00280004"
-_CODESTREAM_HEAD = 2048
-"""Bytes that tell whether a frame is compressed."""
+_NUMBER_OF_FRAMES, _ROWS, _BITS_ALLOCATED = "00280008", "00280010", "00280100"
+_PHOTOMETRIC_INTERPRETATION, _AVAILABLE_TRANSFER_SYNTAX = "00280004", "00083002"
 _FAILED = 500
 _LIST, _ONE = "frames in a list", "one frame"
-# A login page is answered with 200 at times, and would pass for pixels.
-_NO_FRAME = re.compile(r"(?:text|multipart)/.*|application/(?:dicom|(?:.*\+)?json|(?:.*\+)?xml)")
+# A login page or a rendering is answered with 200 at times, and would pass for pixels.
+_NO_FRAME = re.compile(
+    r"(?:text|multipart)/.*|application/(?:dicom|pdf|(?:.*\+)?json|(?:.*\+)?xml)"
+    r"|image/(?:png|gif|webp|bmp|tiff|svg\+xml)"
+)
 _LOCATION = re.compile(
     r"(?:(?:.*/)?(studies/[^/]+/series/[^/]+/instances/[^/]+)/|.*/)frames/([0-9]{1,9})/?(?:[?#].*)?",
     re.DOTALL,
@@ -57,16 +59,17 @@ class DicomWebFrames:
         self, instance: Resource, frames: Run, context: CallContext
     ) -> AsyncGenerator[Part, None]:
         habits, given = self._learned.habits, False
+        facts = _Facts(self._retrieve, instance, context)
         runs = deque(_single(frames) if habits.is_unknown(_LIST) else ascending_runs(frames))
         if len(runs) > 1:
             # The last of them must not be found missing when the first has been sent already.
-            await self._look_up(instance, frames, context)
+            await self._look_up(facts, frames)
         refused: list[str] = []
         while runs:
             run = runs.popleft()
             async with AsyncExitStack() as stack:
                 try:
-                    taken = await self._opened(stack, instance, run, context)
+                    taken = await self._opened(stack, facts, run)
                 except BackendError as error:
                     if not given:
                         raise
@@ -79,22 +82,20 @@ class DicomWebFrames:
                 refused, given = [], True
                 parts = exactly(len(run), parts_of(taken.answer), partial(_check, instance, run))
                 if not taken.as_stored:
-                    parts = self._without_new_colours(parts, instance, context)
+                    parts = _unaltered(parts, await facts.dataset())
                 async for part in await stack.enter_async_context(aclosing(parts)):
                     yield part
 
-    async def _opened(
-        self, stack: AsyncExitStack, instance: Resource, run: Run, context: CallContext
-    ) -> Taken | None:
+    async def _opened(self, stack: AsyncExitStack, facts: "_Facts", run: Run) -> Taken | None:
         """The answer to one run; None if the archive takes no lists."""
-        ask = partial(self._ask, instance, run, context)
+        ask = partial(self._ask, facts.instance, run, facts.context)
         operation = "frame" if len(run) == 1 else "frames"
         try:
-            taken = await enter_first_taken(stack, operation, ask, self._learned)
+            taken = await enter_first_taken(stack, operation, ask, self._learned, facts.dataset)
         except BackendError as error:
             if not isinstance(error, BackendRefused) and error.upstream_status != _FAILED:
                 raise
-            await self._look_up(instance, run, context)
+            await self._look_up(facts, run)
             if len(run) == 1:
                 raise
             return None
@@ -106,54 +107,71 @@ class DicomWebFrames:
         path = f"{instance.path}/frames/{','.join(map(str, run))}"
         return self._transport.request("GET", path, headers={"Accept": accept}, context=context)
 
-    async def _without_new_colours(
-        self, parts: AsyncIterator[Part], instance: Resource, context: CallContext
-    ) -> AsyncGenerator[Part, None]:
-        """The parts; StreamBroken for pixels whose colours may no longer be those that were stored.
-
-        An archive that decodes a frame may convert its colours too, while its metadata goes on to
-        say how they were stored: a viewer would convert them once more.
-        """
-        has_chroma: bool | None = None
-        try:
-            async for part in parts:
-                start, chunks = await peeked(part.chunks, _CODESTREAM_HEAD)
-                if sniff(start) is None:
-                    if has_chroma is None:
-                        has_chroma = await self._has_chroma(instance, context)
-                    if has_chroma:
-                        raise StreamBroken(
-                            502, "The archive gives no such frame as stored.", "backend_answer"
-                        )
-                yield replace(part, chunks=chunks)
-        finally:
-            await close_source(parts)
-
-    async def _has_chroma(self, instance: Resource, context: CallContext) -> bool:
-        """Whether the metadata says that colours are stored as luminance and chrominance."""
-        try:
-            async with self._retrieve.metadata(instance, context) as datasets:
-                dataset = await anext(datasets, None)
-        except (BackendError, StreamBroken):
-            return False
-        return str(_value(dataset or {}, _PHOTOMETRIC_INTERPRETATION)).upper().startswith("YBR")
-
-    async def _look_up(self, instance: Resource, frames: Run, context: CallContext) -> None:
+    async def _look_up(self, facts: "_Facts", frames: Run) -> None:
         """BackendNotFound if the instance, or one of its frames, is not there.
 
         Archives answer 400 or 500 for that too. What cannot be found out proves nothing.
         """
         try:
-            async with self._retrieve.metadata(instance, context) as datasets:
-                dataset = await anext(datasets, None)
+            dataset = await facts.dataset()
         except BackendNotFound:
             raise
         except (BackendError, StreamBroken):
             return
-        if dataset is None or max(frames) > number_of_frames(dataset):
+        if max(frames) > number_of_frames(dataset):
             raise BackendNotFound(
                 404, "There is no such frame.", "not_found", backend=self._transport.backend
             )
+
+
+class _Facts:
+    """What the metadata says of the instance; asked for once, and only where it matters."""
+
+    def __init__(
+        self, retrieve: DicomWebRetrieve, instance: Resource, context: CallContext
+    ) -> None:
+        self.instance = instance
+        self.context = context
+        self._retrieve = retrieve
+        self._dataset: Dataset | None = None
+
+    async def dataset(self) -> Dataset:
+        """An instance without metadata has no attributes, and so no frames."""
+        if self._dataset is None:
+            async with self._retrieve.metadata(self.instance, self.context) as datasets:
+                self._dataset = await anext(datasets, None) or {}
+        return self._dataset
+
+
+async def _unaltered(parts: AsyncIterator[Part], dataset: Dataset) -> AsyncGenerator[Part, None]:
+    """The parts; StreamBroken for one that may be another image than what is stored."""
+    try:
+        async for part in parts:
+            start, chunks = await peeked(part.chunks, codestreams.ENOUGH)
+            if _may_be_altered(codestreams.sniff(start), dataset):
+                raise StreamBroken(
+                    502, "The archive gives no such frame as stored.", "backend_answer"
+                )
+            yield replace(part, chunks=chunks)
+    finally:
+        await close_source(parts)
+
+
+def _may_be_altered(syntax: str | None, dataset: Dataset) -> bool:
+    """Whether a frame in this syntax, None if it is no codestream, may be one made for the answer.
+
+    An archive that decodes a frame may convert its colours too, while its metadata goes on to say
+    how they were stored: a viewer would convert them once more. And what it renders is a JPEG of
+    8 bits a sample, whatever it was.
+    """
+    stored = known(str(_value(dataset, _AVAILABLE_TRANSFER_SYNTAX))).kind
+    if syntax is None:
+        colours = str(_value(dataset, _PHOTOMETRIC_INTERPRETATION)).upper()
+        return colours.startswith("YBR") and stored is not Kind.NATIVE
+    if syntax not in (JPEG_BASELINE, JPEG_EXTENDED):
+        return False
+    deep = _value(dataset, _BITS_ALLOCATED) not in (None, 8)
+    return stored in (Kind.NATIVE, Kind.LOSSLESS) or (syntax == JPEG_BASELINE and deep)
 
 
 def ascending_runs(frames: Run) -> list[Run]:

@@ -8,6 +8,11 @@ from collections.abc import Callable, Container, Iterator, Mapping
 from itertools import pairwise, takewhile
 from struct import unpack_from
 
+ENOUGH = 2048
+"""Bytes that usually suffice to sniff."""
+AT_MOST = 256 * 1024
+"""Bytes that headers have at most: colour profiles and comments stand before what is looked for."""
+
 _BASE = "1.2.840.10008.1.2."
 _JP2_SIGNATURE = b"\x00\x00\x00\x0cjP  \r\n\x87\n"
 _JXL_SIGNATURE = b"\x00\x00\x00\x0cJXL \r\n\x87\n"
@@ -30,7 +35,7 @@ _JPEG_SEGMENTS = frozenset({0xC4, 0xCC, 0xDB, 0xDD, 0xF8, 0xFE, *range(0xE0, 0xF
 def sniff(first_bytes: bytes) -> str | None:
     """The transfer syntax of a frame whose first bytes these are; None where nothing is certain.
 
-    Two kilobytes usually suffice. What may be lossless or lossy by its content and cannot be told
+    What may be lossless or lossy by its content and cannot be told
     apart so early gets the wider syntax: .57 for .70, .81 for .80, .112 for .110. JPEG 2000 counts
     as lossless if its transform is reversible and it has a single layer.
     """
@@ -234,3 +239,9 @@ _READERS: tuple[tuple[bytes, Callable[[bytes], str | None]], ...] = (
     *((bytes([count, 0, 0, 0, 64, 0, 0, 0]), _rle) for count in range(1, 16)),
 )
 _STARTS = tuple(start for start, _ in _READERS)
+_MAY_BE_LONG = tuple(start for start, read in _READERS if read in (_jpeg, _jpeg_2000, _jp2))
+
+
+def may_need_more(first_bytes: bytes) -> bool:
+    """Whether what could not be told from so few bytes may be from `AT_MOST` of them."""
+    return len(first_bytes) >= ENOUGH and first_bytes.startswith(_MAY_BE_LONG)

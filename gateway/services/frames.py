@@ -5,8 +5,8 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from gateway.backends.base import Part
+from gateway.dicom import codestreams
 from gateway.dicom.acceptable import Acceptable
-from gateway.dicom.codestreams import sniff
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.negotiation import Choice, choose
 from gateway.dicom.resources import Resource
@@ -73,5 +73,9 @@ async def _stored_syntax(part: Part) -> tuple[str, Part]:
     if labelled != "*" and known(labelled).kind is not Kind.NATIVE:
         return labelled, part
     start, part = await first_bytes(part)
+    found = codestreams.sniff(start)
+    if found is None and codestreams.may_need_more(start):
+        start, part = await first_bytes(part, codestreams.AT_MOST)
+        found = codestreams.sniff(start)
     said = DEFAULT_OF_MEDIA_TYPE.get(part.media_type.essence) if labelled == "*" else labelled
-    return sniff(start) or said or EXPLICIT_LITTLE_ENDIAN, part
+    return found or said or EXPLICIT_LITTLE_ENDIAN, part

@@ -4,12 +4,9 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from gateway.backends.base import Part
+from gateway.dicom import codestreams
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.streams import peeked
-
-_PEEKED = 2048
-"""Bytes that tell a part's own transfer syntax: the file meta of a Part 10 file, a codestream's
-headers."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,7 +30,10 @@ class Retrieved:
     """None if there are none for certain: a known length is then that of the whole body."""
 
 
-async def first_bytes(part: Part) -> tuple[bytes, Part]:
-    """The beginning of a part, and the part with all of its bytes still to be read."""
-    start, chunks = await peeked(part.chunks, _PEEKED)
+async def first_bytes(part: Part, size: int = codestreams.ENOUGH) -> tuple[bytes, Part]:
+    """The beginning of a part, and the part with all of its bytes still to be read.
+
+    As many bytes as tell a part's own transfer syntax, of a Part 10 file by its meta information.
+    """
+    start, chunks = await peeked(part.chunks, size)
     return start, Part(part.media_type, chunks, part.length, part.location)

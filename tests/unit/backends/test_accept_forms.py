@@ -88,6 +88,27 @@ async def test_what_is_stored_is_asked_for_first_whatever_odd_instances_were_ref
     assert forms[0].endswith("; transfer-syntax=*")
 
 
+async def test_each_form_for_what_is_stored_is_asked_before_any_other() -> None:
+    """It is the second here, and odd instances that are given in neither came first."""
+    learned = Learned()
+    for _ in range(2 * PROOF):
+        await take(Archive(frozenset(FRAME[2:])), learned)
+    archive = Archive(frozenset(FRAME[1:]))
+    await take(archive, learned)
+
+    assert archive.asked == [FRAME[0], FRAME[1]]
+
+
+async def test_of_the_forms_for_what_is_stored_the_one_that_is_known_comes_first() -> None:
+    learned = Learned()
+    for _ in range(PROOF):
+        await take(Archive(frozenset({FRAME[1]})), learned)
+    archive = Archive(frozenset(FRAME))
+    await take(archive, learned)
+
+    assert archive.asked == [FRAME[1]]
+
+
 async def test_a_form_that_was_taken_once_stays_the_first_whatever_an_odd_instance_does() -> None:
     learned = Learned()
     await take(Archive(frozenset(FRAME)), learned)

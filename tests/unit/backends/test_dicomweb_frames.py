@@ -12,7 +12,7 @@ from gateway.backends.dicomweb_retrieve import DicomWebRetrieve
 from gateway.dicom.resources import Dataset, Resource
 from gateway.errors import BackendError, BackendNotFound, BackendRefused, StreamBroken
 from tests.fakes.pacs import Cut, Pacs, Raw, Recorded, Reply, Step, stay
-from tests.fakes.transports import ANYBODY, wired
+from tests.fakes.transports import ANYBODY, Bounds, wired
 
 INSTANCE = Resource("1.2", "1.3", "1.4")
 BASE = f"/dicom-web/{INSTANCE.path}"
@@ -129,7 +129,7 @@ async def test_an_archive_that_refuses_any_syntax_is_asked_without(pacs: Pacs, s
     serve(pacs, "1", without_parameter)
 
     assert await bodies(pacs, 1) == [b"frame 1"]
-    assert asked(pacs) == ["frames/1"] * 3 + ["metadata"]
+    assert asked(pacs) == ["frames/1", "frames/1", "metadata", "frames/1"]
 
 
 CODESTREAM = bytes.fromhex(
@@ -138,33 +138,91 @@ CODESTREAM = bytes.fromhex(
 )
 
 
+JPEG = bytes.fromhex(
+    "ffd8ffc0000b080001000101011100ffc400140001000000000000000000000000000000ffda0008010100003f"
+)
+EXPLICIT, JPEG_2000 = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90"
+
+
+def described(photometric: str, stored: str = "", bits: int = 8) -> list[Dataset]:
+    """The metadata of an image, with its stored transfer syntax where the archive says it."""
+    dataset = image(3) | {
+        "00280004": {"vr": "CS", "Value": [photometric]},
+        "00280100": {"vr": "US", "Value": [bits]},
+    }
+    return [dataset | ({"00083002": {"vr": "UI", "Value": [stored]}} if stored else {})]
+
+
+def without_any_syntax(reply: Reply, status: int = 406) -> Callable[[Recorded], Reply]:
+    """Refuses to be asked for what is stored."""
+
+    def answer(request: Recorded) -> Reply:
+        return Reply(status) if "transfer-syntax" in request.headers["Accept"] else reply
+
+    return answer
+
+
 @pytest.mark.parametrize(
-    ("photometric", "frame", "given"),
+    ("metadata", "frame", "given"),
     [
-        ("MONOCHROME2", b"pixels", True),
-        ("RGB", b"pixels", True),
-        ("YBR_FULL_422", b"pixels", False),
-        ("ybr_rct ", b"pixels", False),
-        ("YBR_RCT", CODESTREAM, True),
+        (described("MONOCHROME2"), b"pixels", True),
+        (described("RGB"), b"pixels", True),
+        (described("YBR_FULL_422"), b"pixels", False),
+        (described("YBR_FULL_422", JPEG_LS), b"pixels", False),
+        (described("YBR_FULL_422", EXPLICIT), b"pixels", True),
+        (described("ybr_rct "), b"pixels", False),
+        (described("YBR_RCT"), CODESTREAM, True),
+        (described("YBR_FULL_422"), JPEG, True),
+        (described("MONOCHROME2", bits=16), JPEG, False),
+        (described("MONOCHROME2", EXPLICIT), JPEG, False),
+        (described("MONOCHROME2", JPEG_2000), JPEG, False),
+        (described("MONOCHROME2", "1.2.840.10008.1.2.4.50"), JPEG, True),
     ],
 )
-async def test_colours_that_may_have_been_converted_for_the_answer_are_refused(
-    pacs: Pacs, photometric: str, frame: bytes, given: bool
+async def test_a_frame_that_may_have_been_made_for_the_answer_is_refused(
+    pacs: Pacs, metadata: list[Dataset], frame: bytes, given: bool
 ) -> None:
-    dataset = image(3) | {"00280004": {"vr": "CS", "Value": [photometric]}}
-    pacs.on("GET", f"{BASE}/metadata", Reply(json=[dataset]))
-
-    def without_parameter(request: Recorded) -> Reply:
-        refused = "transfer-syntax" in request.headers["Accept"]
-        return Reply(406) if refused else multipart(frame)
-
-    serve(pacs, "1", without_parameter)
+    pacs.on("GET", f"{BASE}/metadata", Reply(json=metadata))
+    serve(pacs, "1", without_any_syntax(multipart(frame)))
 
     if given:
         assert await bodies(pacs, 1) == [frame]
     else:
         with pytest.raises(StreamBroken):
             await bodies(pacs, 1)
+
+
+async def test_a_frame_that_nothing_is_known_of_is_not_given_decoded(pacs: Pacs) -> None:
+    pacs.on("GET", f"{BASE}/metadata", Reply(503))
+    serve(pacs, "1", without_any_syntax(multipart(b"pixels")))
+    with pytest.raises(BackendError) as caught:
+        await bodies(pacs, 1)
+
+    assert caught.value.status == 503
+
+
+async def test_what_is_known_of_an_instance_is_asked_once_and_with_no_answer_open(
+    pacs: Pacs,
+) -> None:
+    pacs.on("GET", f"{BASE}/metadata", Reply(json=described("RGB")))
+    serve(pacs, "1,2,3", Reply(400))
+    for number in (1, 2, 3):
+        serve(pacs, str(number), without_any_syntax(multipart(b"frame %d" % number)))
+    learned = Learned()
+    async with wired(pacs, Bounds(connections=1)) as w:
+        source = DicomWebFrames(w.transport, learned, DicomWebRetrieve(w.transport, learned))
+        async with source.frames(INSTANCE, (1, 2, 3), ANYBODY) as found:
+            payloads = [b"".join([chunk async for chunk in part.chunks]) async for part in found]
+
+    assert payloads == [b"frame 1", b"frame 2", b"frame 3"]
+    assert asked(pacs).count("metadata") == 1
+
+
+@pytest.mark.parametrize("kind", ["text/html", "image/png", "application/dicom+json"])
+async def test_what_is_no_frame_is_not_taken_for_pixels(pacs: Pacs, kind: str) -> None:
+    serve(pacs, "1", Reply(headers={"Content-Type": kind}, body=b"something"))
+    with pytest.raises(StreamBroken):
+        await bodies(pacs, 1)
 
 
 # -- lists

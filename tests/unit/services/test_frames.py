@@ -1,7 +1,7 @@
 """Frames leave in the order asked, each labelled by what its bytes are."""
 
 import pytest
-from pydicom.uid import JPEG2000Lossless, JPEGLSLossless
+from pydicom.uid import JPEG2000Lossless, JPEGBaseline8Bit, JPEGLSLossless
 
 from gateway.backends.base import Part
 from gateway.dicom.acceptable import acceptable_frames
@@ -60,6 +60,23 @@ async def test_a_codestream_that_is_called_native_is_labelled_as_what_it_is() ->
     for native in ("1.2.840.10008.1.2.1", "1.2.840.10008.1.2"):
         ((media_type, body, _),) = await frames([part(f"{OCTETS}; transfer-syntax={native}", J2K)])
         assert (media_type, body) == (f"{OCTETS}; transfer-syntax={JPEG2000Lossless}", J2K)
+
+
+async def test_a_codestream_with_a_long_head_is_labelled_as_what_it_is() -> None:
+    """A colour profile stands before what tells the syntax."""
+    profile = b"\xff\xe2" + (60_002).to_bytes(2, "big") + bytes(60_000)
+    scan = bytes.fromhex("ffc0000b080001000101011100ffda0008010100003f00")
+    jpeg = b"\xff\xd8" + profile * 2 + scan + bytes(100)
+    for label in ("", "; transfer-syntax=1.2.840.10008.1.2.1"):
+        chunks = [jpeg[at : at + 1000] for at in range(0, len(jpeg), 1000)]
+        ((media_type, body, _),) = await frames([part(OCTETS + label, *chunks)])
+        assert (media_type, body) == (f"{OCTETS}; transfer-syntax={JPEGBaseline8Bit}", jpeg)
+
+
+async def test_native_pixels_that_begin_like_a_codestream_stay_native() -> None:
+    pixels = b"\xff\xd8\xff" + bytes(5000)
+    ((media_type, body, _),) = await frames([part(OCTETS, pixels[:700], pixels[700:])])
+    assert (media_type, body) == (f"{OCTETS}; transfer-syntax=1.2.840.10008.1.2.1", pixels)
 
 
 async def test_an_rle_frame_is_not_taken_for_raw_pixels() -> None:
