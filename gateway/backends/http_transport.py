@@ -245,7 +245,7 @@ class _Deadline:
 
 
 class HttpAnswer:
-    """An answer of 2xx; implements `gateway.backends.transport.Answer`."""
+    """An answer that is no refusal; implements `gateway.backends.transport.Answer`."""
 
     def __init__(self, response: Response, backend: str) -> None:
         self.status = response.status

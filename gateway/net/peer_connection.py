@@ -1,7 +1,8 @@
 """Connections to a peer, which believe less of what arrives on them than the library does.
 
 An answer belongs to a request only if it came after it. A body that ends with its connection is
-whole only if the connection ended in good order. And a peer has answered once the head of its
+whole only if the connection ended in good order, under TLS with its own word for it (RFC 9112
+9.8). And a peer has answered once the head of its
 final answer is complete: neither the beginning of it nor a 1xx (RFC 9110 15.2) is an answer.
 """
 
@@ -95,6 +96,11 @@ class PeerConnection(ResponseHandler):
             self._hear_last_words()
         super().set_exception(exc, exc_cause)
 
+    def eof_received(self) -> None:
+        if self.transport is not None and _is_unsigned(self.transport):
+            self._break_off(ConnectionResetError())
+        super().eof_received()
+
     def connection_lost(self, exc: BaseException | None) -> None:
         if exc is not None:
             self._hear_last_words()
@@ -107,7 +113,7 @@ class PeerConnection(ResponseHandler):
         return not self._asked and self._payload is not None and self._payload.is_eof()
 
     def _has_unsent(self) -> bool:
-        """Whoever answers to the last byte acknowledges it with his answer: this is no race."""
+        """No race: each segment of an answer acknowledges what its sender has read until then."""
         if self.transport is None:
             return False
         return self.transport.get_write_buffer_size() > 0 or _unacknowledged(self.transport) > 0
@@ -124,7 +130,7 @@ class PeerConnection(ResponseHandler):
     def _hear_last_words(self) -> None:
         """A peer that refuses a body in the middle answers, and resets what is still being sent.
 
-        Writing fails then before the loop has read why. Under TLS only the loop can read it.
+        Writing fails then before the loop has read why. Under TLS it has, as far as was seen.
         """
         if not self._asked or self.transport is None:
             return
@@ -134,9 +140,9 @@ class PeerConnection(ResponseHandler):
                 self.data_received(os.read(descriptor, _MOST_LAST_WORDS))
 
     def _break_off(self, exc: BaseException) -> None:
-        """Or the library would take the reset for the end of a body that has no other end."""
+        """Or the library would take this for the end of a body that has no other end."""
         if self._payload is not None and not self._payload.is_eof():
-            self._payload.set_exception(aiohttp.ClientPayloadError("reset"), exc)
+            self._payload.set_exception(aiohttp.ClientPayloadError("cut"), exc)
 
     def _give_up(self) -> None:
         self.set_exception(aiohttp.SocketTimeoutError("no answer in time"))
@@ -145,6 +151,18 @@ class PeerConnection(ResponseHandler):
         if self._head_timer is not None:
             self._head_timer.cancel()
             self._head_timer = None
+
+
+def _is_unsigned(transport: asyncio.Transport) -> bool:
+    """Under TLS, True if the peer's bytes ended without close_notify, as if cut on the way."""
+    tls = transport.get_extra_info("ssl_object")
+    if tls is None:
+        return False
+    try:
+        return bool(tls.read(1))
+    except ssl.SSLError:
+        # It waits for more: nobody has said that this was all.
+        return True
 
 
 def _unacknowledged(transport: asyncio.Transport) -> int:

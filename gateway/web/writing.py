@@ -1,6 +1,7 @@
 """Answers. A status is sent only once the first byte of its body is in hand; a body that breaks
 afterwards is never ended as if complete: the error middleware aborts the connection."""
 
+import re
 from collections.abc import AsyncIterator, Iterable
 from dataclasses import dataclass, field
 
@@ -13,9 +14,7 @@ from gateway.web.scope import scope_of
 
 _CONTENT_SECURITY_POLICY = istr("Content-Security-Policy")
 # Types that a browser runs scripts of: what somebody stored is not to run as a page of ours.
-_ACTIVE = frozenset(
-    {"text/html", "application/xhtml+xml", "image/svg+xml", "text/xml", "application/xml"}
-)
+_ACTIVE = re.compile(r"text/(?:html|xml|xsl)|application/xml|.*\+xml")
 # Whether a shared cache may keep it is decided where freshness is: not in this version.
 _HEADERS = {hdrs.CACHE_CONTROL: "private, no-cache", hdrs.VARY: "Accept, Authorization, Origin"}
 
@@ -45,7 +44,7 @@ async def write_body(request: web.Request, body: Body) -> web.StreamResponse:
     first = await anext(body.chunks, b"")
     response = _Streamed(status=body.status, headers=_HEADERS | body.headers)
     response.headers[hdrs.CONTENT_TYPE] = body.content_type
-    if body.content_type.partition(";")[0].lower() in _ACTIVE:
+    if _ACTIVE.fullmatch(body.content_type.partition(";")[0].lower()):
         response.headers[_CONTENT_SECURITY_POLICY] = "sandbox"
     if body.length is not None:
         response.content_length = body.length

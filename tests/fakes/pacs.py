@@ -29,7 +29,9 @@ class Cut(Enum):
     """How a connection ends in the middle."""
 
     CLOSE = "close"
-    """In good order (FIN)."""
+    """In good order (FIN, and before it TLS's own end)."""
+    UNSIGNED = "unsigned"
+    """With a FIN alone, which under TLS anybody on the way can send."""
     RESET = "reset"
     """With what is unread thrown away (RST)."""
 
@@ -220,5 +222,7 @@ def _cut(request: web.BaseRequest, cut: Cut) -> None:
         linger = struct.pack("ii", 1, 0)
         transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, linger)
         transport.abort()
+    elif cut is Cut.UNSIGNED:
+        transport.get_extra_info("socket").shutdown(socket.SHUT_WR)
     else:
         transport.close()

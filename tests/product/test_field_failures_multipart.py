@@ -237,7 +237,10 @@ async def test_a_length_that_cannot_be_meant_is_not_believed(length: str) -> Non
 
 @pytest.mark.parametrize(
     ("type_", "policy"),
-    [("text/html", "sandbox"), ("image/svg+xml", "sandbox"), ("application/pdf", None)],
+    [
+        *(("text/html", "sandbox"), ("image/svg+xml", "sandbox")),
+        *(("application/atom+xml", "sandbox"), ("application/pdf", None)),
+    ],
 )
 async def test_a_stored_page_runs_no_script_as_one_of_ours(type_: str, policy: str | None) -> None:
     path = f"{INSTANCE_PATH}/bulk/1"

@@ -228,6 +228,30 @@ async def test_a_get_is_not_sent_a_third_time(pacs: Pacs) -> None:
     assert len(pacs.requests) == 2
 
 
+async def test_a_get_that_crossed_a_408_on_its_connection_is_sent_again(pacs: Pacs) -> None:
+    """An idle connection is closed so by some (RFC 9110 15.5.9), and the request never read."""
+
+    def tired(recorded: Recorded) -> Reply:
+        return Reply(200 if recorded.on_connection == 1 else 408, body=b"[]")
+
+    pacs.on("GET", PATH, tired)
+    async with HttpSession(PATIENT) as session:
+        for _ in range(3):
+            async with session.request("GET", URL(pacs.base + "/studies"), {}) as response:
+                assert response.status == 200
+
+
+async def test_a_408_to_a_request_that_was_read_is_the_answer(pacs: Pacs) -> None:
+    pacs.on("GET", PATH, Reply(408))
+    async with (
+        HttpSession(PATIENT) as session,
+        session.request("GET", URL(pacs.base + "/studies"), {}) as response,
+    ):
+        assert response.status == 408
+
+    assert len(pacs.requests) == 2
+
+
 async def test_a_post_never_goes_out_on_a_used_connection(pacs: Pacs) -> None:
     pacs.on("GET", PATH, Reply(body=b"[]"))
     pacs.on("POST", PATH, dies_when_used_again)

@@ -104,6 +104,26 @@ async def test_a_body_without_a_length_is_whole_only_if_it_was_not_reset(
                 await fetch(session, pacs)
 
 
+async def test_under_tls_a_body_without_a_length_is_whole_only_if_its_end_is_signed(
+    tmp_path: Path,
+) -> None:
+    certificates = make_certificates(tmp_path)
+    unsigned: list[Step] = [0.05, Cut.UNSIGNED]
+    async with Pacs(certificates.server_context()) as pacs:
+        pacs.on(
+            "GET",
+            PATH,
+            Raw([HEAD + b"\r\n" + b"x" * 1000, *unsigned]),
+            Raw([HEAD + b"Content-Length: 5\r\n\r\nwhole", *unsigned]),
+            Raw([HEAD + b"Transfer-Encoding: chunked\r\n\r\n5\r\nwhole\r\n0\r\n\r\n", *unsigned]),
+        )
+        async with HttpSession(PATIENT, client_context(certificates.ca)) as session:
+            with pytest.raises(StreamBroken):
+                await fetch(session, pacs)
+            # Elsewhere the end of the body is known without the connection's.
+            assert [await fetch(session, pacs) for _ in range(2)] == [b"whole"] * 2
+
+
 # -- the first byte of an answer is that of its final head
 
 
@@ -230,6 +250,56 @@ async def test_an_answer_to_a_body_that_the_peer_cannot_have_is_early() -> None:
         ):
             assert response.early
         body.peer.close()
+
+
+@dataclass
+class Unread:
+    """A body that goes out as far as the system takes it, to a peer that reads nothing."""
+
+    length: int = 64 * 1024 * 1024
+    handed_over: int = 0
+
+    async def open(self) -> AsyncIterator[bytes]:
+        piece = bytes(16 * 1024)
+        while self.handed_over < self.length:
+            self.handed_over += len(piece)
+            yield piece
+
+    async def stands_still(self) -> None:
+        before = -1
+        while before < self.handed_over:
+            before = self.handed_over
+            await asyncio.sleep(0.05)
+
+
+async def refused(session: HttpSession, listener: socket.socket, body: Unread) -> int:
+    """Refuse a body, in an answer without one, and then read: how many bytes come."""
+    loop, size = asyncio.get_running_loop(), 0
+    url = URL.build(scheme="http", host="127.0.0.1", port=listener.getsockname()[1])
+    async with asyncio.TaskGroup() as tasks:
+        opening = tasks.create_task(session.open("POST", url, {}, body))
+        await body.stands_still()
+        peer, _ = await loop.sock_accept(listener)
+        peer.sendall(b"HTTP/1.1 413 Payload Too Large\r\nContent-Length: 0\r\n\r\n")
+    opening.result().close()
+    with peer:
+        while chunk := await loop.sock_recv(peer, 1024 * 1024):
+            size += len(chunk)
+    return size
+
+
+async def test_what_is_unsent_of_a_refused_body_is_not_sent_and_keeps_no_connection() -> None:
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        listener.setsockopt(socket.SOL_SOCKET, socket.SO_RCVBUF, 4096)
+        listener.setblocking(False)
+        async with HttpSession(PATIENT) as session:
+            longest = Unread()
+            await refused(session, listener, longest)
+            # All of these is handed over, and more than the system takes of it.
+            lengths = [longest.handed_over - n * 16 * 1024 for n in (1, 2, 3)]
+            received = [await refused(session, listener, Unread(length)) for length in lengths]
+
+    assert all(size < length for size, length in zip(received, lengths, strict=True))
 
 
 async def test_a_reset_without_a_refusal_is_disconnected(pacs: Pacs) -> None:
