@@ -82,7 +82,7 @@ class DicomWebFrames:
                 refused, given = [], True
                 parts = exactly(len(run), parts_of(taken.answer), partial(_check, instance, run))
                 if not taken.as_stored:
-                    parts = _unaltered(parts, await facts.dataset())
+                    parts = _unaltered(parts, facts)
                 async for part in await stack.enter_async_context(aclosing(parts)):
                     yield part
 
@@ -91,7 +91,7 @@ class DicomWebFrames:
         ask = partial(self._ask, facts.instance, run, facts.context)
         operation = "frame" if len(run) == 1 else "frames"
         try:
-            taken = await enter_first_taken(stack, operation, ask, self._learned, facts.dataset)
+            taken = await enter_first_taken(stack, operation, ask, self._learned, facts.look)
         except BackendError as error:
             if not isinstance(error, BackendRefused) and error.upstream_status != _FAILED:
                 raise
@@ -133,22 +133,38 @@ class _Facts:
         self.instance = instance
         self.context = context
         self._retrieve = retrieve
-        self._dataset: Dataset | None = None
+        self._found: Dataset | BackendError | StreamBroken | None = None
+
+    async def look(self) -> None:
+        """Ask now, while no answer is open that holds one of the archive's connections."""
+        if self._found is not None:
+            return
+        try:
+            async with self._retrieve.metadata(self.instance, self.context) as datasets:
+                # One without metadata has no attributes, and so no frames.
+                self._found = await anext(datasets, {})
+        except (BackendError, StreamBroken) as error:
+            self._found = error
 
     async def dataset(self) -> Dataset:
-        """An instance without metadata has no attributes, and so no frames."""
-        if self._dataset is None:
-            async with self._retrieve.metadata(self.instance, self.context) as datasets:
-                self._dataset = await anext(datasets, None) or {}
-        return self._dataset
+        """BackendError or StreamBroken if it cannot be had."""
+        await self.look()
+        if isinstance(self._found, Exception):
+            raise self._found
+        return self._found or {}
 
 
-async def _unaltered(parts: AsyncIterator[Part], dataset: Dataset) -> AsyncGenerator[Part, None]:
-    """The parts; StreamBroken for one that may be another image than what is stored."""
+async def _unaltered(parts: AsyncIterator[Part], facts: _Facts) -> AsyncGenerator[Part, None]:
+    """The parts; StreamBroken for one that may be another image than what is stored.
+
+    BackendError if nothing can be found out of one that may be.
+    """
     try:
         async for part in parts:
             start, chunks = await peeked(part.chunks, codestreams.ENOUGH)
-            if _may_be_altered(codestreams.sniff(start), dataset):
+            syntax = codestreams.sniff(start)
+            may_be_made = syntax in (None, JPEG_BASELINE, JPEG_EXTENDED)
+            if may_be_made and _is_altered(syntax, await facts.dataset()):
                 raise StreamBroken(
                     502, "The archive gives no such frame as stored.", "backend_answer"
                 )
@@ -157,8 +173,8 @@ async def _unaltered(parts: AsyncIterator[Part], dataset: Dataset) -> AsyncGener
         await close_source(parts)
 
 
-def _may_be_altered(syntax: str | None, dataset: Dataset) -> bool:
-    """Whether a frame in this syntax, None if it is no codestream, may be one made for the answer.
+def _is_altered(syntax: str | None, dataset: Dataset) -> bool:
+    """Whether a JPEG, or with None uncompressed pixels, need not show what is stored.
 
     An archive that decodes a frame may convert its colours too, while its metadata goes on to say
     how they were stored: a viewer would convert them once more. And what it renders is a JPEG of
@@ -168,8 +184,6 @@ def _may_be_altered(syntax: str | None, dataset: Dataset) -> bool:
     if syntax is None:
         colours = str(_value(dataset, _PHOTOMETRIC_INTERPRETATION)).upper()
         return colours.startswith("YBR") and stored is not Kind.NATIVE
-    if syntax not in (JPEG_BASELINE, JPEG_EXTENDED):
-        return False
     deep = _value(dataset, _BITS_ALLOCATED) not in (None, 8)
     return stored in (Kind.NATIVE, Kind.LOSSLESS) or (syntax == JPEG_BASELINE and deep)
 

@@ -105,6 +105,10 @@ async def test_an_archive_that_takes_only_plain_json_is_asked_for_that() -> None
                 assert response.headers["Content-Type"] == DICOM_JSON
 
 
+GREY = {
+    "00280004": {"vr": "CS", "Value": ["MONOCHROME2"]},
+    "00280010": {"vr": "US", "Value": [2]},
+}
 STORED = pytest.mark.parametrize(
     ("syntax", "frame"),
     [(EXPLICIT_LE, NATIVE), (JPEG_2000, JPEG_2000_FRAME), (JPEG_LS, JPEG_LS_FRAME)],
@@ -130,6 +134,8 @@ async def test_any_transfer_syntax_is_never_refused_and_the_label_is_the_frames_
     async with behind_a_pacs() as (pacs, gateway):
         reply = frames_reply(frame, syntax=syntax)
         pacs.on("GET", ROOT + FRAME, taking_only(FRAMES, reply=reply, refusing=refusing))
+        # Uncompressed pixels are taken where it is certain that they are those that are stored.
+        pacs.on("GET", f"{ROOT}{INSTANCE_PATH}/metadata", Reply(json=[GREY]))
         async with gateway.get(FRAME, headers={"Accept": accept}) as response:
             (part,) = await parts_of(response)
 

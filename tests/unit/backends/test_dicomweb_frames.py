@@ -194,11 +194,14 @@ async def test_a_frame_that_may_have_been_made_for_the_answer_is_refused(
 
 async def test_a_frame_that_nothing_is_known_of_is_not_given_decoded(pacs: Pacs) -> None:
     pacs.on("GET", f"{BASE}/metadata", Reply(503))
-    serve(pacs, "1", without_any_syntax(multipart(b"pixels")))
-    with pytest.raises(BackendError) as caught:
-        await bodies(pacs, 1)
+    for number, frame in ((1, b"pixels"), (2, JPEG), (3, CODESTREAM)):
+        serve(pacs, str(number), without_any_syntax(multipart(frame)))
+    for number in (1, 2):
+        with pytest.raises(BackendError) as caught:
+            await bodies(pacs, number)
+        assert caught.value.status == 503
 
-    assert caught.value.status == 503
+    assert await bodies(pacs, 3) == [CODESTREAM]
 
 
 async def test_what_is_known_of_an_instance_is_asked_once_and_with_no_answer_open(
