@@ -39,7 +39,7 @@ USER 65532:65532
 WORKDIR /tmp
 EXPOSE 8080
 STOPSIGNAL SIGTERM
-HEALTHCHECK --interval=10s --timeout=5s --start-period=20s \
-    CMD ["python", "-c", "import os, urllib.request as u; u.urlopen('http://127.0.0.1:' + os.environ.get('GATEWAY__SERVER__PORT', '8080') + '/healthz', timeout=4)"]
+HEALTHCHECK --interval=10s --timeout=8s --start-period=20s \
+    CMD ["dicomweb-gateway", "healthcheck", "--config", "/etc/dicomweb-gateway/gateway.yaml"]
 ENTRYPOINT ["dicomweb-gateway"]
 CMD ["serve", "--config", "/etc/dicomweb-gateway/gateway.yaml"]

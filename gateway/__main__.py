@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Protocol
 
 from gateway import __version__
-from gateway.cli import check_config, config_docs, config_schema, serve
+from gateway.cli import check_config, config_docs, config_schema, healthcheck, serve
 from gateway.errors import ConfigProblems
 
 
@@ -23,6 +23,7 @@ class Command(Protocol):
 
 COMMANDS: tuple[tuple[str, Command], ...] = (
     ("serve", serve),
+    ("healthcheck", healthcheck),
     ("check-config", check_config),
     ("config-docs", config_docs),
     ("config-schema", config_schema),

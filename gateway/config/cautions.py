@@ -10,6 +10,8 @@ from gateway.config.document import Path, Problem
 from gateway.config.model import Config
 from gateway.config.section import Idle, Section
 
+_UNUSED_CAPABILITIES = frozenset({"transcoding", "zip"})
+
 Caution: TypeAlias = Callable[[Config], Iterator[Problem]]
 
 
@@ -45,6 +47,9 @@ def _backend(backend: DicomWebBackendConfig, config: Config) -> Iterator[tuple[P
         yield ("tls", "verify"), "whoever is on the way can read and change everything"
     if isinstance(backend.auth, ClientCredentialsAuth) and not is_secure(backend.auth.token_url):
         yield ("auth", "token_url"), "the client's secret crosses the network in the clear"
+    for at, name in enumerate(backend.capabilities if backend.capabilities != "auto" else ()):
+        if name in _UNUSED_CAPABILITIES:
+            yield ("capabilities", at), f"{name} does nothing in this version"
     if isinstance(backend.auth, ForwardAuth) and config.auth.mode == "none":
         yield ("auth", "type"), "callers' tokens are sent on unchecked: the archive must check them"
 

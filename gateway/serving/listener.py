@@ -67,10 +67,15 @@ def tls_context(server: ServerConfig) -> ssl.SSLContext | None:
 def address_of(sockets: list[socket.socket], tls: ssl.SSLContext | None) -> str:
     """How this machine's users reach it: scheme, host and port."""
     host, port = sockets[0].getsockname()[:2]
+    return url_of(host, port, secure=tls is not None)
+
+
+def url_of(host: str, port: int, *, secure: bool) -> str:
+    """How this machine's users reach what listens there, be it on every address."""
     if host in ("0.0.0.0", "::"):  # noqa: S104 - compared, not bound
         host = "127.0.0.1"
     name = f"[{host}]" if ":" in host else host
-    return f"{'http' if tls is None else 'https'}://{name}:{port}"
+    return f"{'https' if secure else 'http'}://{name}:{port}"
 
 
 def _addresses(host: str, port: int) -> list[Address]:

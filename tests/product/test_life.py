@@ -258,6 +258,25 @@ async def test_the_log_is_json_with_the_same_id_as_the_answer(tmp_path: Path, wo
     assert "JANE" not in "\n".join(gateway.output + gateway.errors)
 
 
+async def test_a_health_check_finds_the_gateway_of_its_configuration(tmp_path: Path) -> None:
+    certificate = str(make_certificates(tmp_path).server)
+    for tls in (None, {"cert": certificate, "key": certificate}):
+        async with (
+            slow_archive() as (pacs, _),
+            gateway_process(configured(pacs, tls=tls), tmp_path) as gateway,
+        ):
+            file, port = str(tmp_path / "gateway.yaml"), str(gateway.port)
+            check = ("healthcheck", "--config", file, "--port", port)
+            async with command(*check) as healthy:
+                assert (await healthy.exit_code(), healthy.errors) == (0, [])
+            gateway.process.kill()
+            await gateway.exit_code()
+            async with command(*check) as dead:
+                assert await dead.exit_code() == 1
+        (reason,) = dead.errors
+        assert reason.startswith(f"{gateway.address}/healthz: ")
+
+
 async def test_tls_is_served(tmp_path: Path) -> None:
     certificate = str(make_certificates(tmp_path).server)
     tls = {"cert": certificate, "key": certificate}

@@ -121,3 +121,11 @@ def test_what_does_nothing_yet_gets_a_warning_where_it_is_changed(file: Path) ->
         "warning: pixels.queue (line 6): does nothing in this version",
         "warning: store.duplicates.different (line 7): does nothing in this version",
     ]
+
+
+def test_a_capability_that_is_not_used_yet_gets_a_warning(file: Path) -> None:
+    text = CLEAN.replace("type: dicomweb,", "type: dicomweb, capabilities: [rendered, zip],")
+
+    (warning,) = _warnings(file, text)
+    assert warning.startswith("warning: backends[0].capabilities[1] ")
+    assert warning.endswith(": zip does nothing in this version")
