@@ -6,7 +6,6 @@ the rest of the part is skipped. Whatever else is raised ends the whole request.
 
 from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass
-from datetime import timedelta
 
 from gateway.access.policy import AccessRequest, Policy
 from gateway.dicom.media_types import DICOM, MediaType
@@ -35,13 +34,12 @@ from gateway.errors import (
     unsupported_media_type,
 )
 from gateway.services.call import Call
-from gateway.services.spool import Spool, SpooledBody
+from gateway.services.spool import DISK_MAY_BE_FREE_AFTER, Spool, SpooledBody
 from gateway.services.store_plan import StorePlan
 
 _HEADER_LIMIT = 2 * 1024 * 1024
 """Bytes of a part that are held, beside the spool, until its UIDs are known; a few KB are usual."""
 _BROKEN_BODY = "The body is not the multipart body that its Content-Type says, or it is cut."
-_DISK_MAY_BE_FREE_AFTER = timedelta(seconds=30)
 
 
 def _nothing() -> None:
@@ -174,7 +172,7 @@ async def _write(header: Header, body: SpooledBody, chunk: bytes | None) -> None
         else:
             await body.write(chunk)
     except OSError as error:
-        cause = overloaded("There is no room to hold the instance.", _DISK_MAY_BE_FREE_AFTER)
+        cause = overloaded("There is no room to hold the instance.", DISK_MAY_BE_FREE_AFTER)
         raise Refused(_failed(header, OUT_OF_RESOURCES), cause) from error
 
 

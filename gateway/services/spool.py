@@ -11,11 +11,15 @@ import tempfile
 import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import timedelta
 from pathlib import Path
 from types import TracebackType
 
 _BLOCK = 256 * 1024
 """Bytes that one trip to a thread writes or reads."""
+
+DISK_MAY_BE_FREE_AFTER = timedelta(seconds=30)
+"""When what the disk had no room for may be sent again."""
 
 
 @dataclass(frozen=True, slots=True)

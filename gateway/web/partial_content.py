@@ -7,17 +7,14 @@ since a 206 tells the length of the whole.
 from collections.abc import AsyncIterator, Awaitable
 from contextlib import asynccontextmanager
 from dataclasses import replace
-from datetime import timedelta
 
 from aiohttp import hdrs, web
 
 from gateway.dicom.byte_range import parse_range, slice_chunks
 from gateway.errors import overloaded
-from gateway.services.spool import Spool, SpooledBody
+from gateway.services.spool import DISK_MAY_BE_FREE_AFTER, Spool, SpooledBody
 from gateway.web.scope import runtime_of
 from gateway.web.writing import Body
-
-_DISK_MAY_BE_FREE_AFTER = timedelta(seconds=30)
 
 
 @asynccontextmanager
@@ -64,4 +61,4 @@ async def _held(work: Awaitable[None]) -> None:
     try:
         await work
     except OSError as error:
-        raise overloaded("There is no room to hold the body.", _DISK_MAY_BE_FREE_AFTER) from error
+        raise overloaded("There is no room to hold the body.", DISK_MAY_BE_FREE_AFTER) from error

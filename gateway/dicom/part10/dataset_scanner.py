@@ -55,11 +55,11 @@ class Visitor(Protocol):
     def on_value(self, piece: bytes) -> None:
         """The next bytes of the value of the element, or fragment, that was met last."""
 
-    def on_begin(self, kind: Kind, length: int) -> None:
+    def on_begin(self, kind: Kind) -> None:
         """Within a sequence: an item (DATASET) or fragment (FRAGMENTS) begins."""
 
-    def on_end(self, kind: Kind, offset: int) -> None:
-        """What was begun, or the SEQUENCE or FRAGMENTS of an element, ends before `offset`."""
+    def on_end(self, kind: Kind) -> None:
+        """What was begun, or the SEQUENCE or FRAGMENTS of an element, ends."""
 
 
 @dataclass(slots=True)
@@ -77,17 +77,9 @@ class _Frame:
 class DatasetScanner:
     """Tells `visitor` of each element of what is fed. Errors are Part10Error."""
 
-    def __init__(
-        self,
-        encoding: Encoding,
-        visitor: Visitor,
-        *,
-        kind: Kind = Kind.DATASET,
-        length: int | None = None,
-    ) -> None:
-        """`kind` and `length` are of the outermost: SEQUENCE and a length for the value of one."""
+    def __init__(self, encoding: Encoding, visitor: Visitor) -> None:
         self._visitor = visitor
-        self._frames = [_Frame(kind, encoding, length, length, undecided=True)]
+        self._frames = [_Frame(Kind.DATASET, encoding, None, None, undecided=True)]
         self._held = b""
         self._offset = 0
         self._left = 0
@@ -120,9 +112,8 @@ class DatasetScanner:
     def close(self) -> None:
         """The end of all bytes: Part10Error if it is not also that of the dataset."""
         self._leave_ended(self._offset)
-        outermost = self._frames[0]
-        is_whole = len(self._frames) == 1 and outermost.end in (None, self._offset)
-        if not self.stopped and (self._held or self._left or not is_whole):
+        is_within = self._held or self._left or len(self._frames) > 1
+        if not self.stopped and is_within:
             raise Part10Error("the dataset is cut")
 
     def _pass_value(self, data: bytes, position: int) -> int:
@@ -135,7 +126,7 @@ class DatasetScanner:
 
     def _leave_ended(self, offset: int) -> None:
         while len(self._frames) > 1 and self._frames[-1].end == offset:
-            self._visitor.on_end(self._frames.pop().kind, offset)
+            self._visitor.on_end(self._frames.pop().kind)
 
     def _read_head(self, data: bytes, position: int) -> Element | None:
         frame = self._frames[-1]
@@ -163,7 +154,7 @@ class DatasetScanner:
         if frame.limit is not None and end > frame.limit:
             raise Part10Error("an element is longer than what holds it")
         if head.tag == (ITEM_END if frame.kind is Kind.DATASET else SEQUENCE_END):
-            self._delimit(frame, value)
+            self._delimit(frame)
         elif frame.kind is Kind.DATASET:
             self._meet_element(frame, head, offset)
         elif head.tag == ITEM:
@@ -171,10 +162,10 @@ class DatasetScanner:
         else:
             raise Part10Error("a sequence holds what is no item")
 
-    def _delimit(self, frame: _Frame, offset: int) -> None:
+    def _delimit(self, frame: _Frame) -> None:
         if len(self._frames) == 1 or frame.end is not None:
             raise Part10Error("a delimiter ends what it cannot end")
-        self._visitor.on_end(self._frames.pop().kind, offset)
+        self._visitor.on_end(self._frames.pop().kind)
 
     def _meet_element(self, frame: _Frame, head: Element, offset: int) -> None:
         if head.tag >> 16 == 0xFFFE:
@@ -192,7 +183,7 @@ class DatasetScanner:
 
     def _meet_item(self, frame: _Frame, head: Element, value: int) -> None:
         is_fragment = frame.kind is Kind.FRAGMENTS
-        self._visitor.on_begin(Kind.FRAGMENTS if is_fragment else Kind.DATASET, head.length)
+        self._visitor.on_begin(Kind.FRAGMENTS if is_fragment else Kind.DATASET)
         if is_fragment:
             if head.length == UNDEFINED:
                 raise Part10Error("a fragment has no length")

@@ -210,11 +210,11 @@ class _Reencoder:
         self._pixels[-1].add(self._tag, piece)
         self._out.append(piece if self._swapped == 1 else self._swap(piece))
 
-    def on_begin(self, kind: Kind, length: int) -> None:
+    def on_begin(self, kind: Kind) -> None:
         self._pixels.append(replace(self._pixels[-1]))
         self._out.append(write_delimiter(ITEM, UNDEFINED))
 
-    def on_end(self, kind: Kind, offset: int) -> None:
+    def on_end(self, kind: Kind) -> None:
         self._end_value()
         if kind is Kind.DATASET:
             self._pixels.pop()

@@ -104,10 +104,10 @@ class _Search:
         if self._value is not None:
             self._value += piece
 
-    def on_begin(self, kind: Kind, length: int) -> None:
+    def on_begin(self, kind: Kind) -> None:
         """Only the dataset's own elements are told apart."""
 
-    def on_end(self, kind: Kind, offset: int) -> None:
+    def on_end(self, kind: Kind) -> None:
         """Only the dataset's own elements are told apart."""
 
     def _is_behind_all(self, tag: int) -> bool:
