@@ -2,7 +2,7 @@
 leave."""
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from dataclasses import replace
 from functools import partial
 
@@ -14,7 +14,7 @@ from gateway.dicom.part10.byte_streams import Lookahead
 from gateway.dicom.part10.data_elements import Part10Error
 from gateway.dicom.part10.explicit_little_endian import explicit_little_endian
 from gateway.dicom.part10.file_meta import missing_preamble, stored_transfer_syntax
-from gateway.dicom.part10.header import Header, read_header
+from gateway.dicom.part10.header import named_uids
 from gateway.dicom.resources import Level, Resource
 from gateway.dicom.streams import prepended
 from gateway.errors import StreamBroken
@@ -26,6 +26,7 @@ from gateway.services.view import View
 
 _HEADER_LIMIT = 256 * 1024
 """Bytes in which a file's UIDs are looked for; in most they are among the first few thousand."""
+_NO_FILE = "The archive sent what is no DICOM file."
 
 
 class RetrieveInstances:
@@ -54,7 +55,7 @@ async def _represent(
     start, part = await first_bytes(part)
     stored = stored_transfer_syntax(start)
     if stored is None:
-        raise StreamBroken(502, "The archive sent what is no DICOM file.", "backend_answer")
+        raise StreamBroken(502, _NO_FILE, "backend_answer")
     part = await _if_of(requested, part)
     choice = choose(acceptables, stored)
     return (choice, _as_chosen(start, part, choice)) if choice is not None else None
@@ -64,19 +65,22 @@ async def _if_of(requested: Resource, part: Part) -> Part:
     """The part, with all of its bytes still to be read; StreamBroken if it is another resource's.
 
     Nothing leaves before that is known, or cannot be: another patient's file under this URL is
-    the worst answer. A file that does not tell passes, as does metadata that does not.
+    the worst answer. A file that does not tell passes, as does metadata that does not; one that
+    breaks is judged by what it told before.
     """
     ahead = Lookahead(part.chunks)
-    with suppress(Part10Error):
-        header = await read_header(ahead, limit=_HEADER_LIMIT)
-        if not _is_of(header, requested):
-            raise StreamBroken(502, "The archive answered with another resource.", "backend_answer")
+    try:
+        named = await named_uids(ahead, limit=_HEADER_LIMIT)
+    except Part10Error as error:
+        raise StreamBroken(502, _NO_FILE, "backend_answer") from error
+    if not all(_may_be(named[level], getattr(requested, level)) for level in Level):
+        raise StreamBroken(502, "The archive answered with another resource.", "backend_answer")
     return replace(part, chunks=ahead.rest())
 
 
-def _is_of(header: Header, requested: Resource) -> bool:
-    uids = ((getattr(header, level), getattr(requested, level)) for level in Level)
-    return all(not own or wanted in (None, own) for own, wanted in uids)
+def _may_be(named: Sequence[str], wanted: str | None) -> bool:
+    """Two UIDs are never right: of two readers each may see another object."""
+    return len(named) < 2 and (not any(named) or wanted in (None, *named))
 
 
 def _as_chosen(start: bytes, part: Part, choice: Choice) -> Representation:

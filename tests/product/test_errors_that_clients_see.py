@@ -27,8 +27,9 @@ from tests.fakes.pacs_answers import (
     multipart_reply,
     study_row,
 )
+from tests.fakes.part10_files import explicit, implicit
 from tests.fakes.prometheus_text import samples
-from tests.fakes.store_requests import dicom_file
+from tests.fakes.store_requests import dicom_file, with_element
 
 READ = {
     "/studies": DICOM_JSON,
@@ -337,6 +338,33 @@ async def test_an_object_of_another_resource_is_never_the_answer() -> None:
             with pytest.raises(ClientError):
                 async with gateway.get(path) as response:
                     await response.read()
+
+
+STUDY_UID = explicit(0x0020000D, b"UI", STUDY.encode() + b"\0")
+OTHER_STUDY = explicit(0x0020000D, b"UI", b"1.2.3\0")
+
+
+@pytest.mark.parametrize(
+    ("number", "before_the_study"),
+    [
+        (2, explicit(0x00091001, b"OB", bytes(300_000))),
+        (2, implicit(0xFFFEE00D, b"")),
+        (1, OTHER_STUDY),
+        (1, OTHER_STUDY + explicit(0x0020000D, b"UI", b"1.2.4\0")),
+        (1, STUDY_UID + OTHER_STUDY),
+    ],
+    ids=["long", "broken", "two studies", "two others", "the second of three"],
+)
+async def test_an_object_that_tells_badly_whose_it_is_is_not_the_answer_either(
+    number: int, before_the_study: bytes
+) -> None:
+    file = with_element(dicom_file(number), before_the_study)
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("GET", ROOT + INSTANCE_PATH, multipart_reply(Part(file)))
+        for accept in ("application/dicom", FILES_AS_STORED):
+            async with gateway.get(INSTANCE_PATH, headers={"Accept": accept}) as response:
+                problem = await problem_of(response, gateway, 502)
+                assert problem["detail"] == "The archive answered with another resource."
 
 
 async def test_errors_are_counted_by_template_and_class_alone() -> None:

@@ -12,6 +12,7 @@ from gateway.dicom.dicom_xml import to_xml
 from tests.fakes.gateway import Gateway
 from tests.fakes.pacs import Answering, Pacs, Recorded, Reply
 from tests.fakes.pacs_answers import DICOM_JSON, ROOT, asked, behind_a_pacs
+from tests.fakes.part10_files import explicit
 from tests.fakes.store_requests import STUDY, dicom_file, instance_uid, multipart
 
 BOUNDARY = "----a-boundary"
@@ -279,6 +280,20 @@ async def test_an_instance_of_another_study_than_the_paths_is_refused_alone() ->
         assert status == 409
         assert outcomes(read_json(body), FAILED) == {instance_uid(1): 0xC409}
         assert len(asked(pacs)) == before
+
+
+async def test_an_instance_of_two_studies_is_refused_alone() -> None:
+    """Archives file it by either one, and the policy was asked for the first."""
+    second = explicit(0x00280010, b"US", b"\1\0") + explicit(0x0020000D, b"UI", b"1.2.3\0")
+    pixels = explicit(0x7FE00010, b"OW", b"", length=2000)
+    start, _, value = dicom_file(1).partition(pixels)
+    files = [start + second + pixels + value, dicom_file(2)]
+    async with behind_a_pacs() as (pacs, gateway):
+        pacs.on("POST", f"{ROOT}/studies", judging({}, as_json))
+        status, _, body = await store(gateway, files)
+        assert status == 202
+        assert read_json(body)[OTHER]["Value"] == [{"00081197": {"vr": "US", "Value": [0xC000]}}]
+        assert [numbers_in(request) for request in asked(pacs)] == [[2]]
 
 
 async def test_a_body_that_is_cut_between_instances_stores_and_names_what_was_whole() -> None:

@@ -27,7 +27,7 @@ from gateway.services.representation import Representation
 from gateway.services.view import IdentityView
 from tests.fakes.backend import MemoryBackend
 from tests.fakes.calls import all_of, call, part, planner, read
-from tests.fakes.part10_files import Chunks, explicit, file_of, identified, written
+from tests.fakes.part10_files import Chunks, explicit, file_of, identified, implicit, written
 
 ANY = 'multipart/related; type="application/dicom"; transfer-syntax=*'
 DEFAULT = 'multipart/related; type="application/dicom"'
@@ -158,6 +158,52 @@ async def test_an_object_of_another_resource_does_not_leave(
     with pytest.raises(StreamBroken, match="another resource") as caught:
         await instances(written(identified(), syntax), resource=resource)
     assert caught.value.status == 502
+
+
+OTHER_INSTANCE = explicit(0x00080018, b"UI", b"1.2.9\0")
+OTHER_STUDY = explicit(0x0020000D, b"UI", b"1.2.9\0")
+
+
+@pytest.mark.parametrize(
+    "stored",
+    [
+        OTHER_INSTANCE + explicit(0x00091001, b"OB", bytes(300_000)),
+        OTHER_INSTANCE + explicit(0x00091001, b"OB", b"", length=1 << 31) + bytes(1000),
+        OTHER_INSTANCE + implicit(0xFFFEE00D, b""),
+        OTHER_INSTANCE + explicit(0x00100010, b"PN", b"", length=100),
+        OTHER_STUDY + explicit(0x0020000D, b"UI", b"1.3.9\0"),
+        OTHER_STUDY + explicit(0x0020000D, b"UI", b"1.2.3.1\0"),
+        explicit(0x0020000D, b"UI", b"1.2.3.1\0") + OTHER_STUDY,
+    ],
+    ids=["long", "too long", "broken", "cut", "two others", "the second", "the first"],
+)
+async def test_what_an_object_told_before_it_broke_or_told_twice_counts(stored: bytes) -> None:
+    file = file_of(ExplicitVRLittleEndian, stored + EXPLICIT[300:])
+    with pytest.raises(StreamBroken, match="another resource") as caught:
+        await instances(file, resource=INSTANCE)
+    assert caught.value.status == 502
+
+
+@pytest.mark.parametrize("level", ["series", "instance"])
+async def test_two_uids_below_what_was_asked_for_are_another_resource(level: str) -> None:
+    """Each reader would see another object, and one of them may not be of the series."""
+    tag = 0x0020000E if level == "series" else 0x00080018
+    uids = b"".join(explicit(tag, b"UI", uid) for uid in (b"1.2.4\0", b"1.2.5\0"))
+    with pytest.raises(StreamBroken, match="another resource"):
+        await instances(file_of(ExplicitVRLittleEndian, uids), resource=Resource("1.2.3.1"))
+
+
+@pytest.mark.parametrize(
+    "end",
+    [b"", implicit(0xFFFEE00D, b""), explicit(0x00091001, b"OB", bytes(300_000))],
+    ids=["no more", "broken", "long"],
+)
+async def test_uids_that_were_not_reached_are_not_held_against_an_object(end: bytes) -> None:
+    own = explicit(0x00080018, b"UI", b"1.2.3\0")
+    for start in (own, own * 2, explicit(0x00080018, b"UI", b"")):
+        file = file_of(ExplicitVRLittleEndian, start + end)
+        _, found = await instances(file, resource=INSTANCE)
+        assert found == [(label(ExplicitVRLittleEndian), file)]
 
 
 async def test_an_object_of_another_series_among_others_breaks_the_answer() -> None:
