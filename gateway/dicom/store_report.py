@@ -4,7 +4,6 @@ A report is a pure value: backends make one for each batch, the service merges t
 web layer writes the merged one as the Store Instances Response Module.
 """
 
-from collections import defaultdict, deque
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol
@@ -150,13 +149,15 @@ def parse_store_report(answer: object, sent: Sequence[Sent]) -> StoreReport:
     `answer` is a dataset in the JSON model, or a list of them; nothing in it is trusted. An
     instance that it does not mention has failed, whatever the status was: archives answer 200
     with empty sequences when they took nothing. Instances that nobody sent are left out.
+
+    A SOP Instance UID is in `sent` once only: what is said of it is said by nothing else.
     """
     datasets = answer if isinstance(answer, list) else [answer]
     outcomes = _outcomes([dataset for dataset in datasets if isinstance(dataset, dict)])
     stored: list[StoredInstance] = []
     failed: list[FailedInstance] = []
     for instance in sent:
-        outcome = _next_outcome(outcomes[instance.resource.instance or ""])
+        outcome = outcomes.get(instance.resource.instance or "", _NOT_MENTIONED)
         if outcome.stored:
             stored.append(StoredInstance(instance.resource, instance.sop_class, outcome.code))
         else:
@@ -173,26 +174,19 @@ class _Outcome:
 _NOT_MENTIONED = _Outcome(stored=False)
 
 
-def _outcomes(datasets: Sequence[Mapping[str, Any]]) -> defaultdict[str, deque[_Outcome]]:
-    """What is said of each SOP Instance UID: twice if it was sent twice.
+def _outcomes(datasets: Sequence[Mapping[str, Any]]) -> Mapping[str, _Outcome]:
+    """What is said first of each SOP Instance UID.
 
     Failures come first, so that an instance which is named as both counts as failed.
     """
-    found: defaultdict[str, deque[_Outcome]] = defaultdict(deque)
+    found: dict[str, _Outcome] = {}
     for dataset in datasets:
         for item in _items(dataset, FAILED_SOP_SEQUENCE):
-            found[_uid(item)].append(_Outcome(stored=False, code=_code(item, _FAILURE_REASON)))
+            found.setdefault(_uid(item), _Outcome(stored=False, code=_code(item, _FAILURE_REASON)))
     for dataset in datasets:
         for item in _items(dataset, REFERENCED_SOP_SEQUENCE):
-            found[_uid(item)].append(_Outcome(stored=True, code=_code(item, _WARNING_REASON)))
+            found.setdefault(_uid(item), _Outcome(stored=True, code=_code(item, _WARNING_REASON)))
     return found
-
-
-def _next_outcome(outcomes: deque[_Outcome]) -> _Outcome:
-    """One outcome for each time that an instance was sent; the last one holds for the rest."""
-    if not outcomes:
-        return _NOT_MENTIONED
-    return outcomes.popleft() if len(outcomes) > 1 else outcomes[0]
 
 
 def _items(dataset: Mapping[str, Any], tag: str) -> Iterator[Mapping[str, Any]]:

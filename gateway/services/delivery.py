@@ -66,7 +66,12 @@ class Outcome:
         cause = self._causes[0] if self._causes else None
         if self._stored or cause is None or len(statuses) > 1:
             return self.report
-        raise cause
+        # Once it is raised it leads here: kept here too, it would stay until the collector comes.
+        self._causes.clear()
+        try:
+            raise cause
+        finally:
+            del cause
 
 
 @dataclass(slots=True)
@@ -75,6 +80,12 @@ class Batch:
 
     plan: StorePlan
     instances: list[IncomingInstance] = field(default_factory=list)
+
+    def has(self, instance: IncomingInstance) -> bool:
+        """True if one with the same SOP Instance UID is here. An archive's report tells instances
+        apart by nothing else, so that two of one UID never go together."""
+        uid = instance.resource.instance
+        return any(each.resource.instance == uid for each in self.instances)
 
     @property
     def is_full(self) -> bool:
@@ -90,12 +101,19 @@ class Delivery:
         self._outcome = outcome
         self._events = events
         self._begun = asyncio.Semaphore(0)
+        self._is_running = True
         self._batches: asyncio.Queue[Batch | None] = asyncio.Queue()
 
     async def hand_over(self, batch: Batch) -> None:
-        """Returns once the batches before this one are through; it is sent in any case."""
+        """Returns once the batches before this one are through; it is sent in any case.
+
+        GatewayError if `run` has ended, as it does only when it is cancelled.
+        """
         self._batches.put_nowait(batch)
-        await self._begun.acquire()
+        if self._is_running:
+            await self._begun.acquire()
+        if not self._is_running:
+            raise _internal_error()
 
     def end(self, last: Batch | None) -> None:
         """Nothing comes after `last`. Never waits, so that it may be said while being cancelled."""
@@ -105,13 +123,20 @@ class Delivery:
 
     async def run(self) -> None:
         """Send batches until the end is told."""
-        while (batch := await self._batches.get()) is not None:
+        try:
+            while (batch := await self._batches.get()) is not None:
+                self._begun.release()
+                await self._send_and_forget(batch)
+        finally:
+            self._is_running = False
             self._begun.release()
-            try:
-                await self._send(batch.plan.primary, batch.instances)
-            finally:
-                for instance in batch.instances:
-                    await instance.close()
+
+    async def _send_and_forget(self, batch: Batch) -> None:
+        try:
+            await self._send(batch.plan.primary, batch.instances)
+        finally:
+            for instance in batch.instances:
+                await _forget(instance)
 
     async def _send(self, target: StoreTarget, instances: Sequence[IncomingInstance]) -> None:
         try:
@@ -123,8 +148,7 @@ class Delivery:
         except Exception as error:
             # A fault of the gateway's own must not lose what is known of the other batches.
             _log.error("A batch was not stored", exc_info=error)
-            internal = GatewayError(500, "An unexpected error; the log has it.", "internal")
-            self._outcome.add(*_failed(instances, internal))
+            self._outcome.add(*_failed(instances, _internal_error()))
         else:
             self._outcome.add(report)
             self._publish(target, report)
@@ -135,6 +159,18 @@ class Delivery:
             self._events.publish(InstanceStored(name, stored.resource, stored.sop_class))
         for study in dict.fromkeys(stored.resource.study for stored in report.stored):
             self._events.publish(StudyChanged(study))
+
+
+async def _forget(instance: IncomingInstance) -> None:
+    """Free what the instance held; if that fails, its outcome stays what it is."""
+    try:
+        await instance.close()
+    except Exception as error:
+        _log.error("What was received could not be freed", exc_info=error)
+
+
+def _internal_error() -> GatewayError:
+    return GatewayError(500, "An unexpected error; the log has it.", "internal")
 
 
 def _failed(

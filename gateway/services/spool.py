@@ -6,6 +6,7 @@ crash. It is written and read in threads: the event loop never waits for the dis
 
 import asyncio
 import io
+import logging
 import os
 import tempfile
 import threading
@@ -20,6 +21,8 @@ _BLOCK = 256 * 1024
 
 DISK_MAY_BE_FREE_AFTER = timedelta(seconds=30)
 """When what the disk had no room for may be sent again."""
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,13 +118,20 @@ class SpooledBody:
             start += size
 
     async def close(self) -> None:
-        """Forget the body and free what it holds; may be called again."""
+        """Forget the body and free what it holds; may be called again.
+
+        A file that cannot be closed, as on a network share that is over its quota, is nobody's
+        failure any more: what it held has been read, or given up.
+        """
         self._pending.clear()
         self._whole = b""
         self._give_back()
         file, self._file = self._file, None
         if file is not None:
-            await asyncio.to_thread(file.close)
+            try:
+                await asyncio.to_thread(file.close)
+            except OSError as error:
+                _log.error("A spooled file could not be closed", exc_info=error)
 
     def _fits(self, size: int) -> bool:
         """True if the chunk may stay in memory."""

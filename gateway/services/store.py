@@ -6,7 +6,7 @@ same reason, it is that reason's own status, which clients know what to do about
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterator, Mapping
 
 from gateway.access.policy import Policy
 from gateway.dicom.multipart import BodyPart
@@ -16,7 +16,13 @@ from gateway.errors import GatewayError, bad_request
 from gateway.services.call import Call
 from gateway.services.delivery import Batch, Delivery, Outcome
 from gateway.services.events import Events
-from gateway.services.incoming import BrokenOff, Intake, Refused, StoreRequest
+from gateway.services.incoming import (
+    BrokenOff,
+    IncomingInstance,
+    Intake,
+    Refused,
+    StoreRequest,
+)
 from gateway.services.plan import Planner
 from gateway.services.spool import Spool
 from gateway.services.store_plan import StorePlan, StoreTarget
@@ -86,23 +92,40 @@ class _Reception:
                 self._parts += 1
                 if self._refused >= _MOST_REFUSED:
                     raise bad_request(_TOO_MANY_REFUSED)
-                await self._take_in(intake, part)
-                if self.open_batch.is_full:
-                    full, self.open_batch = self.open_batch, Batch(self._request.plan)
-                    yield full
+                instance = await self._taken_in(intake, part)
+                for batch in self._completed_by(instance):
+                    yield batch
         except (BrokenOff, MultipartError, GatewayError) as error:
-            broken = error if isinstance(error, BrokenOff) else BrokenOff.by(error)
-            self._outcome.fail(broken.failure, broken.cause)
+            self._break_off(error)
         if not self._parts and self._outcome.is_empty:
             self._outcome.fail(FailedInstance(CANNOT_UNDERSTAND), bad_request(_NO_PART))
 
-    async def _take_in(self, intake: Intake, part: BodyPart) -> None:
+    async def _taken_in(self, intake: Intake, part: BodyPart) -> IncomingInstance | None:
         try:
-            instance = await intake.take_in(self._request, part)
+            return await intake.take_in(self._request, part)
         except Refused as refused:
             self._refused += 1
             self._outcome.fail(refused.failure, refused.cause)
             # A chunk may hold thousands of parts that are none, and nothing waits for anything.
             await asyncio.sleep(0)
+            return None
+
+    def _completed_by(self, instance: IncomingInstance | None) -> Iterator[Batch]:
+        """The batches that are complete now. By then the instance is in one that is not lost."""
+        if instance is None:
+            return
+        if self.open_batch.has(instance):
+            yield self._next_batch(instance)
         else:
             self.open_batch.instances.append(instance)
+        if self.open_batch.is_full:
+            yield self._next_batch()
+
+    def _next_batch(self, *instances: IncomingInstance) -> Batch:
+        """The open batch, in the place of which another is open from now on."""
+        complete, self.open_batch = self.open_batch, Batch(self._request.plan, list(instances))
+        return complete
+
+    def _break_off(self, error: BrokenOff | MultipartError | GatewayError) -> None:
+        broken = error if isinstance(error, BrokenOff) else BrokenOff.by(error)
+        self._outcome.fail(broken.failure, broken.cause)

@@ -296,6 +296,31 @@ async def test_an_instance_of_two_studies_is_refused_alone() -> None:
         assert [numbers_in(request) for request in asked(pacs)] == [[2]]
 
 
+@pytest.mark.parametrize("taken_study", [STUDY, "1.2.3"])
+async def test_of_one_uid_in_two_studies_each_has_its_own_outcome(taken_study: str) -> None:
+    """An archive keeps one of the two, and its report names both by the same UID."""
+
+    def answer(request: Recorded) -> Reply:
+        elements = {
+            uid: explicit(0x0020000D, b"UI", uid.encode() + b"\0") for uid in (STUDY, "1.2.3")
+        }
+        studies = [uid for uid, element in elements.items() if element in (request.body or b"")]
+        dataset = {}
+        if taken_study in studies:
+            dataset[REFERENCED] = {"vr": "SQ", "Value": [taken(1)]}
+        if set(studies) != {taken_study}:
+            dataset[FAILED] = {"vr": "SQ", "Value": [refused(1, 0x0111)]}
+        return as_json(dataset)
+
+    parts = [dicom_file(1), dicom_file(1, study="1.2.3")]
+    status, _, body = await behind(answer, parts)
+    dataset = read_json(body)
+    assert status == 202
+    (url,) = outcomes(dataset, REFERENCED).values()
+    assert f"/studies/{taken_study}/series/" in url
+    assert outcomes(dataset, FAILED) == {instance_uid(1): 0x0111}
+
+
 async def test_a_body_that_is_cut_between_instances_stores_and_names_what_was_whole() -> None:
     whole = multipart(FIVE[:2], closed=False)
     async with behind_a_pacs() as (pacs, gateway):

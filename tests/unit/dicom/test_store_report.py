@@ -175,17 +175,18 @@ def test_a_reason_that_is_written_as_text_is_read() -> None:
     assert parse_store_report(answer, [Sent(instance(1))]).failed == (failed(1, OUT_OF_RESOURCES),)
 
 
-def test_an_instance_sent_twice_is_reported_twice() -> None:
-    twice = [Sent(instance(1)), Sent(instance(1))]
-    once = {"00081199": sequence(item(1))}
-    both = {"00081199": sequence(item(1)), "00081198": sequence(item(1, x00081197=("US", 0x0111)))}
-    assert parse_store_report(once, twice) == StoreReport((stored(1), stored(1)))
-    assert parse_store_report(both, twice) == StoreReport((stored(1),), (failed(1, 0x0111),))
-
-
 def test_an_instance_named_as_stored_and_as_failed_has_failed() -> None:
     answer = {"00081199": sequence(item(1)), "00081198": sequence(item(1))}
     assert parse_store_report(answer, [Sent(instance(1))]) == StoreReport((), (failed(1),))
+
+
+def test_what_is_said_first_of_an_instance_counts() -> None:
+    failures = sequence(item(1, x00081197=("US", 0x0111)), item(1, x00081197=("US", 0x0122)))
+    report = parse_store_report({"00081198": failures}, [Sent(instance(1))])
+    assert report == StoreReport((), (failed(1, 0x0111),))
+    warnings = sequence(item(1, x00081196=("US", 0xB000)), item(1))
+    report = parse_store_report({"00081199": warnings}, [Sent(instance(1))])
+    assert report == StoreReport((stored(1, 0xB000),))
 
 
 def test_an_answer_of_one_dataset_for_each_study_is_read_whole() -> None:

@@ -14,14 +14,16 @@ from gateway.dicom.store_report import (
     OUT_OF_RESOURCES,
     PROCESSING_FAILURE,
     FailedInstance,
+    StoredInstance,
     StoreReport,
 )
 from gateway.errors import (
     BackendError,
     BackendRefused,
+    GatewayError,
 )
 from gateway.services.events import InstanceStored, StudyChanged
-from gateway.services.spool import Spool, SpoolSettings
+from gateway.services.spool import Spool, SpooledBody, SpoolSettings
 from tests.fakes.store_requests import (
     BOUNDARY,
     STUDY,
@@ -73,6 +75,94 @@ async def test_large_instances_go_on_before_the_batch_is_full(setup: Setup, tmp_
     assert [len(batch) for batch in setup.archive.batches] == [2, 1]
     assert setup.archive.batches[1] == [files[2]]
     assert len(report.stored) == 3
+
+
+OTHER_STUDY = "1.2.826.0.1.3680043.8.498.9"
+
+
+async def test_an_instance_that_is_sent_again_goes_on_in_the_next_batch(setup: Setup) -> None:
+    """What an archive says names the SOP Instance UID alone."""
+    files = [dicom_file(1), dicom_file(2), dicom_file(1, study=OTHER_STUDY), dicom_file(3)]
+    setup.archive.react = lambda instances: StoreReport(
+        tuple(
+            StoredInstance(each.resource, each.sop_class)
+            for each in instances
+            if each.resource.study == STUDY
+        ),
+        tuple(failed(1, 0x0111) for each in instances if each.resource.study == OTHER_STUDY),
+    )
+    report = await setup.send(multipart(files))
+    assert setup.archive.batches == [files[:2], files[2:]]
+    assert report == StoreReport((stored(1), stored(2), stored(3)), (failed(1, 0x0111),))
+
+
+async def test_an_instance_that_fills_the_batch_that_it_begins_goes_on_with_it(
+    setup: Setup, tmp_path: Path
+) -> None:
+    setup.spool = Spool(SpoolSettings(folder=tmp_path))
+    setup.max_instance = 100_000_000
+    files = [dicom_file(1), dicom_file(1, pixels=70_000_000), dicom_file(2)]
+    report = await setup.send(multipart(files))
+    assert [len(batch) for batch in setup.archive.batches] == [1, 1, 1]
+    assert report == StoreReport((stored(1), stored(1), stored(2)))
+
+
+async def test_an_instance_that_is_sent_again_is_stored_when_the_client_goes_away(
+    setup: Setup,
+) -> None:
+    setup.archive.gate = asyncio.Event()
+    files = [dicom_file(number) for number in (1, 1, 2, 2, 3)]
+    async with asyncio.TaskGroup() as group:
+        storing = group.create_task(setup.send(multipart(files)))
+        await setup.archive.begun.wait()
+        await many_turns()
+        storing.cancel()
+    setup.archive.gate.set()
+    await end_of_deliveries()
+    assert setup.spool.memory_used == 0
+    assert setup.archive.batches == [files[:1], files[1:3], files[3:4]]
+
+
+class BadSpool(Spool):
+    """One whose bodies cannot be freed without an error."""
+
+    def new(self) -> SpooledBody:
+        return _BadBody(self)
+
+
+class _BadBody(SpooledBody):
+    async def close(self) -> None:
+        await super().close()
+        raise RuntimeError("Doe^Jane")
+
+
+@pytest.mark.parametrize("count", [1, 5])
+async def test_what_cannot_be_freed_hurts_neither_its_store_nor_the_next(
+    setup: Setup, count: int, caplog: pytest.LogCaptureFixture
+) -> None:
+    setup.batch, setup.spool = 2, BadSpool()
+    files = [dicom_file(number) for number in range(1, count + 1)]
+    async with asyncio.timeout(5):
+        report = await setup.send(multipart(files))
+    assert report == StoreReport(tuple(stored(number) for number in range(1, count + 1)))
+    assert [file for batch in setup.archive.batches for file in batch] == files
+    assert [record.getMessage() for record in caplog.records] == [
+        "What was received could not be freed"
+    ] * count
+
+
+async def test_a_delivery_that_is_cancelled_does_not_hang_the_store(setup: Setup) -> None:
+    """As by a shared task that an archive's answer waits for, and somebody else ended."""
+
+    def cancelled(instances: Sequence[Instance]) -> StoreReport:
+        raise asyncio.CancelledError
+
+    setup.batch, setup.archive.react = 1, cancelled
+    body = multipart([dicom_file(number) for number in range(1, 6)])
+    async with asyncio.timeout(5):
+        with pytest.raises(GatewayError) as problem:
+            await setup.send(body)
+    assert problem.value.status == 500
 
 
 async def test_one_batch_is_received_while_another_is_sent_and_no_more(setup: Setup) -> None:

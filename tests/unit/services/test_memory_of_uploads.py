@@ -14,8 +14,8 @@ from gateway.dicom.multipart import BodyPart
 from gateway.dicom.multipart_parser import MultipartError
 from gateway.errors import GatewayError, bad_request, forbidden
 from tests.fakes.part10_files import explicit
-from tests.fakes.store_requests import dicom_file, with_element
-from tests.fakes.store_setup import Setup, end_of_deliveries
+from tests.fakes.store_requests import dicom_file, multipart, with_element
+from tests.fakes.store_setup import Setup, away, end_of_deliveries
 
 CHUNK = 64 * 1024
 LONG = with_element(dicom_file(1), explicit(0x00191001, b"OB", bytes(150_000)) * 10)
@@ -44,9 +44,17 @@ class Client:
 class Closed(AllowAll):
     """Lets nobody store an instance."""
 
+    def __init__(self) -> None:
+        self.said: list[weakref.ref[Exception]] = []
+
     async def authorise(self, request: AccessRequest) -> None:
         if request.resource is not None:
-            raise forbidden("no")
+            refusal = forbidden("no")
+            self.said.append(weakref.ref(refusal))
+            try:
+                raise refusal
+            finally:
+                del refusal
 
 
 async def upload(client: Client, setup: Setup) -> None:
@@ -88,6 +96,37 @@ async def test_what_was_received_is_given_back_at_once(
     held, most = await held_after(Client(length, error), policy)
     assert most > 500_000
     assert held < 2 * CHUNK
+
+
+@pytest.mark.usefixtures("without_gc")
+@pytest.mark.parametrize("policy", [AllowAll(), Closed()])
+@pytest.mark.parametrize("length", [100, len(LONG) - 1000])
+@pytest.mark.parametrize("kind", [bad_request, MultipartError])
+async def test_no_error_leads_back_to_itself(
+    kind: Callable[[str], Exception], length: int, policy: AllowAll
+) -> None:
+    """In a circle, what it leads to would stay until the collector comes."""
+    left: list[weakref.ref[Exception]] = []
+
+    def error(text: str) -> Exception:
+        raised = kind(text)
+        left.append(weakref.ref(raised))
+        return raised
+
+    await upload(Client(length, error), Setup(policy=policy, max_instance=10_000_000))
+    assert not any(each() for each in left)
+
+
+@pytest.mark.usefixtures("without_gc")
+async def test_a_refusal_that_is_the_answer_does_not_lead_back_to_itself() -> None:
+    policy = Closed()
+    await upload(Client(len(LONG) - 1000, bad_request), Setup(policy=policy))
+    for react in (away(502), away(503)):
+        setup = Setup(policy=policy)
+        setup.archive.react = react
+        with suppress(GatewayError):
+            await setup.send(multipart([dicom_file(1)]))
+    assert [each() for each in policy.said] == [None] * 3
 
 
 @pytest.mark.usefixtures("without_gc")

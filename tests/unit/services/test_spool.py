@@ -1,7 +1,9 @@
 import asyncio
 import errno
+import io
 import os
 import random
+import tempfile
 from contextlib import suppress
 from pathlib import Path
 
@@ -85,6 +87,31 @@ async def test_closing_twice_gives_memory_back_once() -> None:
     await body.close()
     await body.close()
     assert spool.memory_used == 0
+
+
+class OverItsQuota(io.FileIO):
+    """A file on a network share, which tells only when it is closed."""
+
+    def close(self) -> None:
+        super().close()
+        raise OSError(errno.EDQUOT, "Disk quota exceeded")
+
+
+async def test_a_file_that_cannot_be_closed_is_told_to_the_log_alone(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    def over_its_quota(**options: object) -> io.FileIO:
+        return OverItsQuota(os.open(tmp_path, os.O_TMPFILE | os.O_RDWR), "r+")
+
+    monkeypatch.setattr(tempfile, "TemporaryFile", over_its_quota)
+    spool = Spool(SpoolSettings(folder=tmp_path, in_memory=0))
+    body = await filled(spool, noise(1000))
+    await body.close()
+    (record,) = caplog.records
+    assert record.levelname == "ERROR"
+    assert record.exc_info
+    assert isinstance(record.exc_info[1], OSError)
+    assert str(tmp_path) not in record.getMessage()
 
 
 async def test_no_descriptor_is_left_open(tmp_path: Path) -> None:

@@ -46,7 +46,7 @@ async def test_the_study_of_the_path_is_handed_on(setup: Setup) -> None:
 async def test_an_instance_sent_twice_is_stored_and_reported_twice(setup: Setup) -> None:
     report = await setup.send(multipart([dicom_file(1), dicom_file(1)]))
     assert report == StoreReport((stored(1), stored(1)))
-    assert setup.archive.batches == [[dicom_file(1), dicom_file(1)]]
+    assert setup.archive.batches == [[dicom_file(1)], [dicom_file(1)]]
 
 
 async def test_a_body_without_parts_is_400(setup: Setup) -> None:
