@@ -19,6 +19,10 @@ PIXEL_REPRESENTATION = 0x00280103
 FLOAT_PIXEL_DATA = 0x7FE00008
 """The first of the three elements that pixel data can be (PS3.3 C.7.6.24)."""
 PIXEL_DATA = 0x7FE00010
+WAVEFORM_BITS_ALLOCATED = 0x54001004
+WAVEFORM_DATA = 0x54001010
+WAVEFORM_SAMPLES = frozenset((0x54000110, 0x54000112, 0x5400100A))
+"""Elements of one sample each: ChannelMinimumValue, ChannelMaximumValue, WaveformPaddingValue."""
 
 LONG_VRS = frozenset(
     (b"OB", b"OD", b"OF", b"OL", b"OV", b"OW", b"SQ", b"SV", b"UC", b"UN", b"UR", b"UT", b"UV")

@@ -8,15 +8,15 @@ What changes beside the heads: sequences and items that tell their length get de
 since that length changes before its end is known; group lengths, which would be wrong and are
 retired (PS3.5 7.2), are left out.
 
-Big-endian pixels of more than 16 bits are refused. Some writers swapped whole numbers and some the
-16-bit words that OW is made of, readers differ too, and the bytes do not tell.
+Big-endian pixels and waveforms of more than 16 bits are refused. Some writers swapped whole numbers
+and some the 16-bit words that OW is made of, readers differ too, and the bytes do not tell.
 """
 
 import asyncio
 from array import array
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field
 
 from gateway.dicom.part10.byte_streams import Lookahead, Rest, inflated
 from gateway.dicom.part10.data_elements import (
@@ -29,6 +29,9 @@ from gateway.dicom.part10.data_elements import (
     SOP_CLASS_UID,
     SOP_INSTANCE_UID,
     UNDEFINED,
+    WAVEFORM_BITS_ALLOCATED,
+    WAVEFORM_DATA,
+    WAVEFORM_SAMPLES,
     Element,
     Encoding,
     Part10Error,
@@ -126,31 +129,48 @@ async def _is_signed(ahead: Lookahead, meta: FileMeta) -> bool:
     return any(scan.value(PIXEL_REPRESENTATION))
 
 
+_BITS_OF: Mapping[int, int] = {
+    PIXEL_DATA: BITS_ALLOCATED,
+    WAVEFORM_DATA: WAVEFORM_BITS_ALLOCATED,
+}
+"""Samples in OW, and what tells how many bits each has."""
+
+
 @dataclass(slots=True)
-class _Pixels:
-    """What a dataset says of its pixels, or an item: as far as it has none of its own, that is
-    what is around it."""
+class _Samples:
+    """What a dataset says of its pixels or waveform, or an item: as far as it has none of its own,
+    that is what is around it."""
 
     signed: bool
-    bits_allocated: bytes = b""
+    bits: dict[int, bytes] = field(default_factory=lambda: dict.fromkeys(_BITS_OF.values(), b""))
+
+    def inherited(self) -> "_Samples":
+        """What an item begins with."""
+        return _Samples(self.signed, dict(self.bits))
 
     def begin(self, tag: int) -> None:
         """An element, whose value may take the place of one that was inherited."""
         if tag == PIXEL_REPRESENTATION:
             self.signed = False
-        elif tag == BITS_ALLOCATED:
-            self.bits_allocated = b""
+        elif tag in self.bits:
+            self.bits[tag] = b""
 
     def add(self, tag: int, piece: bytes) -> None:
         """The next bytes of its value."""
         if tag == PIXEL_REPRESENTATION:
             self.signed |= any(piece)
-        elif tag == BITS_ALLOCATED:
-            self.bits_allocated = (self.bits_allocated + piece)[:2]
+        elif tag in self.bits:
+            self.bits[tag] = (self.bits[tag] + piece)[:2]
 
-    def refuse_unless_words(self) -> None:
-        if int.from_bytes(self.bits_allocated, "big") > 16:
-            raise Part10Error("big-endian pixels of more than 16 bits may be in either order")
+    def refuse_unless_words(self, element: Element) -> None:
+        """Part10Error for samples that are larger than the words in which they are swapped."""
+        bits = 0
+        if element.tag in _BITS_OF:
+            bits = int.from_bytes(self.bits[_BITS_OF[element.tag]], "big")
+        elif element.tag in WAVEFORM_SAMPLES:
+            bits = 8 * element.length
+        if bits > 16:
+            raise Part10Error("big-endian samples of more than 16 bits may be in either order")
 
 
 class _Reencoder:
@@ -161,7 +181,7 @@ class _Reencoder:
         self._scanner = DatasetScanner(encoding, self)
         self._out: list[bytes] = []
         self._tag = 0
-        self._pixels = [_Pixels(signed)]
+        self._samples = [_Samples(signed)]
         """Of the dataset and of the items that are open, the innermost last."""
         self._swapped = 1
         """Bytes of a number of the value that is passed on, if their order changes."""
@@ -193,9 +213,9 @@ class _Reencoder:
         self._tag = element.tag
         if _is_group_length(element):
             return Reading.VALUE
-        self._pixels[-1].begin(element.tag)
-        if element.tag == PIXEL_DATA and encoding.big_endian:
-            self._pixels[-1].refuse_unless_words()
+        self._samples[-1].begin(element.tag)
+        if encoding.big_endian:
+            self._samples[-1].refuse_unless_words(element)
         vr = self._vr(element)
         if vr == b"SQ" and element.length:
             self._out.append(write_head(element.tag, vr, UNDEFINED))
@@ -207,22 +227,22 @@ class _Reencoder:
     def on_value(self, piece: bytes) -> None:
         if self._tag & 0xFFFF == 0:
             return
-        self._pixels[-1].add(self._tag, piece)
+        self._samples[-1].add(self._tag, piece)
         self._out.append(piece if self._swapped == 1 else self._swap(piece))
 
     def on_begin(self, kind: Kind) -> None:
-        self._pixels.append(replace(self._pixels[-1]))
+        self._samples.append(self._samples[-1].inherited())
         self._out.append(write_delimiter(ITEM, UNDEFINED))
 
     def on_end(self, kind: Kind) -> None:
         self._end_value()
         if kind is Kind.DATASET:
-            self._pixels.pop()
+            self._samples.pop()
         self._out.append(write_delimiter(ITEM_END if kind is Kind.DATASET else SEQUENCE_END))
 
     def _vr(self, element: Element) -> bytes:
         if element.length != UNDEFINED:
-            signed = self._pixels[-1].signed
+            signed = self._samples[-1].signed
             return element.vr or implicit_vr(element.tag, element.length, signed=signed)
         if element.vr not in (b"SQ", b"UN", b"") or element.tag == PIXEL_DATA:
             raise Part10Error("pixel data is encapsulated in a native transfer syntax")

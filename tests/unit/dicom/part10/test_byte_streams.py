@@ -1,5 +1,6 @@
 """Streams that are read ahead, replayed and inflated."""
 
+import tracemalloc
 import zlib
 
 import pytest
@@ -33,6 +34,21 @@ async def test_what_was_read_ahead_is_all_there_again(
     rest = [chunk async for chunk in ahead.rest(offset)]
     assert b"".join(rest) == data[offset:]
     assert b"" not in rest
+
+
+@pytest.mark.parametrize("offset", [0, 100, 70_000])
+async def test_no_more_than_a_beginning_of_a_long_chunk_is_copied(offset: int) -> None:
+    """Most headers are in the first few thousand bytes, and a chunk may be a whole file."""
+    ahead = Lookahead(Chunks(bytes(8_000_000), 8_000_000))
+    await anext(ahead.read())
+    tracemalloc.start()
+    try:
+        piece = await anext(ahead.read(offset))
+        _, peak = tracemalloc.get_traced_memory()
+    finally:
+        tracemalloc.stop()
+    assert len(piece) == 64 * 1024
+    assert peak < 100_000
 
 
 async def test_reading_ahead_reads_no_more_than_is_asked_for() -> None:

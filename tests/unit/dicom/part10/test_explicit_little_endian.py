@@ -159,12 +159,67 @@ async def test_larger_big_endian_pixels_are_refused(bits: int, size: int) -> Non
             await dataset_of(ExplicitVRBigEndian, stored, size)
 
 
-async def test_the_bits_are_those_of_the_dataset_that_has_the_pixels() -> None:
-    icon = explicit(0x00880200, b"SQ", item(big_endian_image(32)[:10], order=">"), order=">")
-    await dataset_of(ExplicitVRBigEndian, icon + big_endian_image(16))
-    icon = explicit(0x00880200, b"SQ", item(big_endian_image(8), order=">"), order=">")
+def with_icon(bits: int, icon: bytes) -> bytes:
+    """An image with an icon, which stands behind (0028,0100), as in real files."""
+    image = big_endian_image(bits)
+    return image[:10] + explicit(0x00880200, b"SQ", item(icon, order=">"), order=">") + image[10:]
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_the_bits_are_those_of_the_dataset_that_has_the_pixels(size: int) -> None:
+    without_pixels = big_endian_image(32)[:10]
+    await dataset_of(ExplicitVRBigEndian, with_icon(16, without_pixels), size)
+    for bits, icon in ((16, big_endian_image(32)), (32, big_endian_image(8))):
+        with pytest.raises(Part10Error, match="more than 16 bits"):
+            await dataset_of(ExplicitVRBigEndian, with_icon(bits, icon), size)
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_an_icon_of_words_in_a_dose_of_numbers_is_not_taken_for_numbers(size: int) -> None:
+    stored = with_icon(32, big_endian_image(16))[:-16]
+    out = await dataset_of(ExplicitVRBigEndian, stored, size)
+    assert explicit(0x00280100, b"US", b"\x10\0") + explicit(0x7FE00010, b"OW", b"\0\0\1\0") in out
+
+
+def big_endian_waveform(bits: int, *samples: bytes) -> bytes:
+    """A sequence of two waveforms, the other one of 8 bits."""
+
+    def waveform(bits: int, *samples: bytes) -> bytes:
+        allocated = explicit(0x54001004, b"US", bits.to_bytes(2, "big"), order=">")
+        data = explicit(0x54001010, b"OW", b"\0\0\0\1", order=">")
+        return item(allocated + b"".join(samples) + data, order=">")
+
+    return explicit(0x54000100, b"SQ", waveform(8) + waveform(bits, *samples), order=">")
+
+
+@pytest.mark.parametrize("size", SIZES)
+async def test_big_endian_waveforms_of_16_bits_are_swapped(size: int) -> None:
+    lowest = explicit(0x54000110, b"OW", b"\x80\1", order=">")
+    stored = big_endian_image(32)[:10] + big_endian_waveform(16, lowest)
+    out = await dataset_of(ExplicitVRBigEndian, stored, size)
+    assert explicit(0x54000110, b"OW", b"\1\x80") in out
+    assert out.count(explicit(0x54001010, b"OW", b"\0\0\1\0")) == 2
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("bits", [24, 32, 64])
+async def test_larger_big_endian_waveforms_are_refused(bits: int, size: int) -> None:
     with pytest.raises(Part10Error, match="more than 16 bits"):
-        await dataset_of(ExplicitVRBigEndian, icon + big_endian_image(32))
+        await dataset_of(ExplicitVRBigEndian, big_endian_waveform(bits), size)
+
+
+@pytest.mark.parametrize("tag", [0x54000110, 0x54000112, 0x5400100A])
+async def test_one_large_sample_of_a_big_endian_waveform_is_refused(tag: int) -> None:
+    """The channels are described before the bits of their samples are told."""
+    sample = explicit(tag, b"OW", b"\x80\0\0\1", order=">")
+    with pytest.raises(Part10Error, match="more than 16 bits"):
+        await dataset_of(ExplicitVRBigEndian, big_endian_waveform(16, sample))
+
+
+async def test_large_waveforms_in_implicit_little_endian_stay_as_they_are() -> None:
+    stored = implicit(0x54001004, b"\x20\0") + implicit(0x54001010, b"\1\2\3\4")
+    out = await dataset_of(ImplicitVRLittleEndian, stored)
+    assert out.endswith(explicit(0x54001010, b"OW", b"\1\2\3\4"))
 
 
 @pytest.mark.parametrize("tag", [0x7FE00008, 0x7FE00009])
