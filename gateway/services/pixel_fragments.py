@@ -4,6 +4,7 @@ Orthanc answers for the bulk data of PixelData with a part for each item of the 
 (PS3.5 A.4): the offset table first, then the fragments. A client means frames, a part each.
 """
 
+import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass, replace
 from itertools import pairwise
@@ -23,7 +24,8 @@ _ITEM_HEAD = 8
 """Bytes of an item's tag and length, which the offsets count."""
 _MAX_TABLE = 4 * 1024 * 1024
 
-Offsets = tuple[int, ...]
+_TABLE_ON_THE_LOOP = 64 * 1024
+"""Bytes of a table; a longer one is read in a thread."""
 
 
 async def frames_of_fragments(
@@ -63,7 +65,8 @@ class _Fragments:
 
     following: Part | None
     parts: AsyncIterator[Part]
-    table: Offsets
+    table: frozenset[int]
+    """Where frames begin; empty if the archive does not say."""
     whole: bool
     """All fragments are one frame."""
     signed: bool = False
@@ -93,7 +96,7 @@ class _Fragments:
         return not self.signed or sniff(start) is not None
 
 
-async def _offset_table(part: Part) -> tuple[Offsets | None, Part]:
+async def _offset_table(part: Part) -> tuple[frozenset[int] | None, Part]:
     """The table that a part holds, if it looks like one, and the part still to be read.
 
     Pixels do not: their first numbers would have to be zero and then grow from one to the next.
@@ -103,20 +106,21 @@ async def _offset_table(part: Part) -> tuple[Offsets | None, Part]:
     if not bare or length is None or length % 4 or length > _MAX_TABLE:
         return None, part
     start, part = await first_bytes(part)
-    if not _is_table(start[: len(start) // 4 * 4]):
+    if _table(start[: len(start) // 4 * 4]) is None:
         return None, part
     data = b"".join([chunk async for chunk in part.chunks])
     part = replace(part, chunks=once(data))
-    return (_offsets(data), part) if len(data) == length and _is_table(data) else (None, part)
+    if len(data) != length:
+        return None, part
+    is_long = length > _TABLE_ON_THE_LOOP
+    return await asyncio.to_thread(_table, data) if is_long else _table(data), part
 
 
-def _is_table(data: bytes) -> bool:
-    offsets = _offsets(data)
-    return offsets[:1] in ((), (0,)) and all(a < b for a, b in pairwise(offsets))
-
-
-def _offsets(data: bytes) -> Offsets:
-    return tuple(offset for (offset,) in iter_unpack("<L", data))
+def _table(data: bytes) -> frozenset[int] | None:
+    """The offsets, which are looked up once a fragment; None where they do not ascend from 0."""
+    offsets = [offset for (offset,) in iter_unpack("<L", data)]
+    is_table = offsets[:1] in ([], [0]) and all(a < b for a, b in pairwise(offsets))
+    return frozenset(offsets) if is_table else None
 
 
 async def _labelled(part: Part) -> Part:

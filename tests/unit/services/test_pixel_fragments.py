@@ -2,6 +2,7 @@
 
 from collections.abc import AsyncIterator
 from struct import pack
+from time import process_time
 
 import pytest
 from pydicom.uid import JPEGBaseline8Bit, JPEGLSLossless
@@ -97,6 +98,19 @@ async def test_fragments_that_make_no_frames_break_the_answer() -> None:
         await frames(table(), item(b"aa"), item(b"bb"), item(b"cc"), count=2)
     with pytest.raises(StreamBroken):
         await frames(table(0, 999), item(b"aa"), item(b"bb"))
+
+
+async def test_a_long_table_makes_no_fragment_slower() -> None:
+    offsets = pack("<1000000L", *range(0, 4_000_000, 4))
+
+    async def seconds(fragments: int) -> float:
+        parts = [item(offsets), *(item(b"odd") for _ in range(fragments))]
+        started = process_time()
+        with pytest.raises(StreamBroken):
+            await frames(*parts)
+        return process_time() - started
+
+    assert await seconds(400) < await seconds(2) + 2
 
 
 @pytest.mark.parametrize(
