@@ -81,7 +81,7 @@ def _composed(
         instances=RetrieveInstances(planner, view),
         frames=RetrieveFrames(planner, view),
         bulkdata=RetrieveBulkdata(planner, view),
-        rendered=RetrieveRendered(planner),
+        rendered=RetrieveRendered(planner, view),
         store=StoreInstances(
             planner,
             policy,

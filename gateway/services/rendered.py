@@ -10,35 +10,32 @@ from gateway.backends.base import Part
 from gateway.dicom.media_types import MULTIPART
 from gateway.dicom.render_options import RenderedRequest
 from gateway.dicom.resources import Level
-from gateway.dicom.streams import alone
-from gateway.errors import StreamBroken, not_found, not_implemented
+from gateway.errors import StreamBroken, not_implemented
 from gateway.services.call import Call
+from gateway.services.negotiated import first_of, single
 from gateway.services.plan import Planner
 from gateway.services.representation import Representation, Retrieved
+from gateway.services.view import View
 
 
 class RetrieveRendered:
     """Whatever the archive renders, as it renders it."""
 
-    def __init__(self, planner: Planner) -> None:
+    def __init__(self, planner: Planner, view: View) -> None:
         self._planner = planner
+        self._view = view
 
     @asynccontextmanager
     async def retrieve(self, call: Call, request: RenderedRequest) -> AsyncIterator[Retrieved]:
         """501 unless the backend's `capabilities` name it; 406 for several images as one part."""
+        request = replace(request, resource=self._view.incoming(request.resource))
         backend = await self._planner.retrieve(call, request.resource)
         if not getattr(backend.capabilities, request.kind):
             raise not_implemented(f"The archive's own `{request.kind}` is not in use.")
         async with backend.retrieve_rendered(request, call.context) as parts:
             images = _images(parts, request.accept)
-            first = await anext(images, None)
-            if first is None:
-                raise not_found("The archive has no such resource.")
-            if _in_parts(request):
-                yield Retrieved(True, first, images)
-            else:
-                only = replace(first, chunks=alone(first.chunks, images, _several()))
-                yield Retrieved(False, only)
+            first = await first_of(images)
+            yield Retrieved(True, first, images) if _in_parts(request) else single(first, images)
 
 
 def _in_parts(request: RenderedRequest) -> bool:
@@ -53,10 +50,6 @@ async def _images(parts: AsyncIterator[Part], accept: str) -> AsyncIterator[Repr
         if not _is_rendered(part.media_type.essence, accept):
             raise StreamBroken(502, "The archive sent what is not rendered.", "backend_answer")
         yield Representation(part.media_type, part.chunks, part.length)
-
-
-def _several() -> StreamBroken:
-    return StreamBroken(406, "The rendered resource is of several parts.", "not_acceptable")
 
 
 def _is_rendered(essence: str, accept: str) -> bool:

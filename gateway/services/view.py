@@ -14,8 +14,11 @@ class View(Protocol):
     def incoming(self, resource: Resource) -> Resource:
         """The archive's resource behind the one that the client named."""
 
+    def shown(self, resource: Resource) -> Resource:
+        """The way back of `incoming`: links name a resource as the client knows it."""
+
     def outgoing(self, dataset: Dataset) -> Dataset:
-        """The dataset as the client may see it."""
+        """The dataset as the client may see it; the gateway's links in it stay as they are."""
 
 
 class IdentityView:
@@ -24,6 +27,9 @@ class IdentityView:
     key = "identity"
 
     def incoming(self, resource: Resource) -> Resource:
+        return resource
+
+    def shown(self, resource: Resource) -> Resource:
         return resource
 
     def outgoing(self, dataset: Dataset) -> Dataset:

@@ -224,3 +224,14 @@ async def test_of_several_rendered_images_none_is_lost_in_silence(
             if images:
                 found = [(part.content_type, part.body) for part in await parts_of(response)]
                 assert found == [("image/jpeg", b"one"), ("image/jpeg", b"two")]
+
+
+async def test_a_single_rendered_image_comes_bare_to_who_takes_both_forms() -> None:
+    path = f"{INSTANCE_PATH}/rendered"
+    async with behind_a_pacs(capabilities=["rendered"]) as (pacs, gateway):
+        image = Reply(headers={"Content-Type": "image/jpeg"}, body=b"image")
+        pacs.on("GET", ROOT + path, image)
+        accept = {"Accept": 'multipart/related; type="image/jpeg", image/jpeg'}
+        async with gateway.get(path, headers=accept) as response:
+            assert response.headers["Content-Type"] == "image/jpeg"
+            assert await response.read() == b"image"
