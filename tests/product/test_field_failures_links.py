@@ -14,6 +14,7 @@ from tests.fakes.pacs import Pacs, Reply
 from tests.fakes.pacs_answers import (
     BULKDATA,
     DICOM_JSON,
+    EXPLICIT_LE,
     FILES,
     FRAMES_AS_STORED,
     INSTANCE,
@@ -207,7 +208,8 @@ async def test_inline_pixel_data_leaves_as_a_uri_that_can_be_read() -> None:
     inline = {"vr": "OW", "InlineBinary": base64.b64encode(pixels).decode()}
     async with behind_a_pacs(SERVER) as (pacs, gateway):
         icon = {"vr": "SQ", "Value": [{"7FE00010": inline}]}
-        dataset = metadata(x7FE00010=inline, x00880200=icon)
+        native = {"vr": "UI", "Value": [EXPLICIT_LE]}
+        dataset = metadata(x7FE00010=inline, x00880200=icon, x00083002=native)
         pacs.on("GET", f"{ROOT}{INSTANCE_PATH}/metadata", Reply(json=[dataset]))
         left = await read_metadata(gateway, INSTANCE_PATH)
         assert "InlineBinary" not in left["7FE00010"]
@@ -323,13 +325,18 @@ async def test_a_referenced_objects_url_is_the_gateways_or_is_left_out(path: str
     async with behind_a_pacs(SERVER) as (pacs, gateway):
         urls = [f"{pacs.base}{SERIES_PATH}", "http://inner:8080/rs/studies/1.2.3", *NO_RESOURCES]
         items = [{"00081190": {"vr": "UR", "Value": [url]}} for url in urls]
-        dataset = metadata(x00081115={"vr": "SQ", "Value": [*items, {"00081190": {"vr": "UR"}}]})
+        # A list of which one names nothing would be another list without it.
+        lists = [{"00081190": {"vr": "UR", "Value": list(two)}} for two in (urls[:2], urls[1:3])]
+        items = [*items, *lists, {"00081190": {"vr": "UR"}}]
+        dataset = metadata(x00081115={"vr": "SQ", "Value": items})
         pacs.on("GET", f"{ROOT}{path}/metadata", Reply(json=[dataset]))
         left = await read_metadata(gateway, path)
     assert left["00081115"]["Value"] == [
         {"00081190": {"vr": "UR", "Value": [f"{OUTER}{SERIES_PATH}"]}},
         {"00081190": {"vr": "UR", "Value": [f"{OUTER}/studies/1.2.3"]}},
         *[{} for _ in NO_RESOURCES],
+        {"00081190": {"vr": "UR", "Value": [f"{OUTER}{SERIES_PATH}", f"{OUTER}/studies/1.2.3"]}},
+        {},
         {"00081190": {"vr": "UR"}},
     ]
 

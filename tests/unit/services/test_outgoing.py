@@ -149,3 +149,14 @@ def test_an_instance_row_without_its_series_has_no_retrieve_url() -> None:
         "00080018": {"vr": "UI", "Value": ["1.2.3.4"]},
     }
     assert "00081190" not in with_links(row, Level.INSTANCE, None, LINKS)
+
+
+def test_a_row_with_nothing_but_values_and_a_sequence_is_looked_through() -> None:
+    item = {"00081190": {"vr": "UR", "Value": ["http://archive/rs/studies/1.5"]}}
+    row: Dataset = {
+        "0020000D": {"vr": "UI", "Value": ["1.2"]},
+        "00081115": {"vr": "SQ", "Value": [item]},
+    }
+    assert with_links(row, Level.STUDY, None, LINKS)["00081115"]["Value"] == [
+        {"00081190": {"vr": "UR", "Value": ["https://pacs.example/gw/dicom-web/studies/1.5"]}}
+    ]
