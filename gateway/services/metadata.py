@@ -1,6 +1,5 @@
 """RetrieveMetadata (PS3.18 10.4.1.1.2): each instance's dataset, as it may leave."""
 
-import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -9,12 +8,10 @@ from gateway.dicom.dicom_json import dump_json
 from gateway.dicom.resources import Dataset, Resource
 from gateway.errors import not_found
 from gateway.services.call import Call
+from gateway.services.large_datasets import worked
 from gateway.services.outgoing import outgoing_metadata
 from gateway.services.plan import Planner
 from gateway.services.view import View
-
-_ITEMS_OFF_THE_LOOP = 64
-"""A dataset with more sequence items than this (an enhanced multi-frame) is shaped in a thread."""
 
 
 class RetrieveMetadata:
@@ -54,12 +51,4 @@ class RetrieveMetadata:
             shaped = outgoing_metadata(dataset, resource, backend, call.links)
             return dump_json(self._view.outgoing(shaped))
 
-        return await asyncio.to_thread(shape) if _is_large(dataset) else shape()
-
-
-def _is_large(dataset: Dataset) -> bool:
-    items = 0
-    for attribute in dataset.values():
-        value = attribute.get("Value") if isinstance(attribute, dict) else None
-        items += len(value) if isinstance(value, list) else 0
-    return items > _ITEMS_OFF_THE_LOOP
+        return await worked(dataset, shape)

@@ -1,6 +1,7 @@
 """Metadata streams out, honest and one instance at a time."""
 
 import json
+from threading import current_thread, main_thread
 from typing import Any
 
 import pytest
@@ -8,7 +9,7 @@ import pytest
 from gateway.dicom.resources import Dataset, Resource
 from gateway.errors import GatewayError, StreamBroken
 from gateway.services.metadata import RetrieveMetadata
-from gateway.services.view import IdentityView
+from gateway.services.view import IdentityView, View
 from tests.fakes.backend import MemoryBackend
 from tests.fakes.calls import call, planner
 
@@ -21,10 +22,16 @@ def dataset(instance: str, **attributes: Any) -> Dataset:
     return found | {tag.removeprefix("t"): value for tag, value in attributes.items()}
 
 
-async def metadata(*datasets: Dataset) -> list[Any]:
-    retrieve = RetrieveMetadata(planner(MemoryBackend(metadata=datasets)), IdentityView())
-    async with retrieve.retrieve(call(), STUDY) as answers:
-        return [json.loads(each) async for each in answers]
+async def metadata(
+    *datasets: Dataset,
+    view: View | None = None,
+) -> list[Any]:
+    backend = MemoryBackend(metadata=datasets)
+    retrieve = RetrieveMetadata(planner(backend), view or IdentityView()).retrieve
+    async with retrieve(call(), STUDY) as answers:
+        found = [json.loads(each) async for each in answers]
+    assert backend.calls == [("metadata", STUDY)]
+    return found
 
 
 async def test_each_instance_leaves_honest_and_in_order() -> None:
@@ -38,6 +45,38 @@ async def test_a_dataset_with_many_items_is_the_same_in_a_thread() -> None:
     frames = [{"00200013": {"vr": "IS", "Value": [str(number)]}} for number in range(500)]
     (found,) = await metadata(dataset("1.4", t52009230={"vr": "SQ", "Value": frames}))
     assert found["52009230"]["Value"][499] == {"00200013": {"vr": "IS", "Value": [499]}}
+
+
+@pytest.mark.parametrize("nested", [0, 2])
+async def test_a_dataset_with_many_values_is_shaped_in_a_thread(nested: int) -> None:
+    """At whatever depth they are, as those of contours; one with few is shaped at once."""
+
+    class Threads:
+        """A view that sees where it looks from."""
+
+        key = "threads"
+
+        def __init__(self) -> None:
+            self.seen: list[bool] = []
+
+        def incoming(self, resource: Resource) -> Resource:
+            return resource
+
+        shown = incoming
+
+        def outgoing(self, dataset: Dataset) -> Dataset:
+            self.seen.append(current_thread() is main_thread())
+            return dataset
+
+    def with_values(count: int) -> Dataset:
+        values: dict[str, Any] = {"vr": "DS", "Value": [1.5] * count}
+        for _ in range(nested):
+            values = {"vr": "SQ", "Value": [{"00091001": values}]}
+        return dataset("1.4", t00091001=values)
+
+    view = Threads()
+    await metadata(with_values(900), with_values(1100), view=view)
+    assert view.seen == [True, False]
 
 
 async def test_no_instance_is_not_found() -> None:
