@@ -123,13 +123,21 @@ def _chosen(acceptables: tuple[Acceptable, ...], stored: str, can_transcode: boo
 
 
 def choose_bulkdata(acceptables: Sequence[Acceptable], stored: MediaType) -> Choice | None:
-    """As `choose`, for bulk data as the archive labelled it: it leaves so, or as mere octets."""
+    """As `choose`, for bulk data as the archive labelled it: it leaves so, or as mere octets.
+
+    A value has no encoding but its bytes: what is native leaves as explicit little endian. For
+    big-endian values that must be made first, so that is what the choice then says.
+    """
     essence = same_type(stored.essence)
     syntax = stored.get("transfer-syntax") or ""
+    action = Action.KEEP
+    if known(syntax).kind is Kind.NATIVE:
+        action = Action.TO_EXPLICIT_LITTLE_ENDIAN if known(syntax).big_endian else Action.KEEP
+        syntax = EXPLICIT_LITTLE_ENDIAN
     refused = [form for form in acceptables if not form.q]
     for form in acceptables:
         label = essence if covers(form.media_type, essence) else OCTETS
-        choice = Choice(label, syntax, form.multipart, Action.KEEP)
+        choice = Choice(label, syntax, form.multipart, action)
         wanted = form.transfer_syntax in ("", "*", syntax or EXPLICIT_LITTLE_ENDIAN)
         if not form.q or not wanted or not covers(form.media_type, label):
             continue

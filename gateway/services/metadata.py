@@ -48,7 +48,8 @@ class RetrieveMetadata:
         self, dataset: Dataset, call: Call, resource: Resource, backend: Backend
     ) -> bytes:
         def shape() -> bytes:
-            shaped = outgoing_metadata(dataset, resource, backend, call.links)
+            links = call.links.through(self._view.shown)
+            shaped = outgoing_metadata(dataset, resource, backend, links)
             return dump_json(self._view.outgoing(shaped))
 
         return await worked(dataset, shape)

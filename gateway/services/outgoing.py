@@ -1,6 +1,7 @@
 """A backend's dataset made fit to leave: strictly valid, and no URL in it but the gateway's own."""
 
 import logging
+from dataclasses import dataclass
 
 from gateway.backends.base import Backend
 from gateway.dicom.attribute_path import walk_attributes
@@ -11,8 +12,8 @@ from gateway.dicom.search.attributes import UID_TAGS
 from gateway.dicom.store_report import RETRIEVE_URL
 from gateway.dicom.uids import identifies
 from gateway.errors import StreamBroken
+from gateway.services.pixel_data import PIXEL_DATA
 
-_PIXEL_DATA = frozenset({"7FE00008", "7FE00009", "7FE00010"})
 _DIRECT = ("bulk/", "bulkdata/")
 
 _log = logging.getLogger(__name__)
@@ -71,7 +72,8 @@ def outgoing_metadata(
 ) -> Dataset:
     """One instance's metadata, honest and with every URL of it at the gateway.
 
-    Raises StreamBroken if the archive answered with something that was not asked for.
+    `requested` is the archive's own resource, and so are those that `links` are made of.
+    StreamBroken if the archive answered with something that was not asked for.
     """
     dataset = honest(dataset)
     instance = instance_of(dataset, requested)
@@ -80,8 +82,8 @@ def outgoing_metadata(
     left_out = 0
     for path, holder, tag in walk_attributes(dataset):
         if is_bulkdata(tag, holder[tag]):
-            uri = bulkdata_url(path, holder[tag], requested, instance, backend, links)
-            left_out += not _replaced(holder, tag, uri)
+            link = bulkdata_link(path, holder[tag], requested, instance, backend, links)
+            left_out += not _replaced(holder, tag, link.url if link else None)
         elif tag == RETRIEVE_URL and holder is not dataset:
             _lead_here(holder, links)
     if left_out:
@@ -111,32 +113,43 @@ def instance_of(dataset: Dataset, requested: Resource) -> Resource:
 
 def is_bulkdata(tag: str, attribute: Attribute) -> bool:
     """True for what leaves as a BulkDataURI: pixel data also where the archive has it inline."""
-    return "BulkDataURI" in attribute or (tag in _PIXEL_DATA and "InlineBinary" in attribute)
+    return "BulkDataURI" in attribute or (tag in PIXEL_DATA and "InlineBinary" in attribute)
 
 
-def bulkdata_url(
+@dataclass(frozen=True, slots=True)
+class BulkdataLink:
+    """Where one attribute's bulk data is to be had."""
+
+    url: str
+    """At the gateway."""
+    location: str | None
+    """Below the archive's base; None for what is inline in the metadata."""
+
+
+def bulkdata_link(
     path: str,
     attribute: Attribute,
     requested: Resource,
     instance: Resource,
     backend: Backend,
     links: Links,
-) -> str | None:
-    """The gateway's URL of an attribute's bulk data; None where nobody may follow the archive's.
+) -> BulkdataLink | None:
+    """None where nobody may follow the archive's URI.
 
     `requested` is the resource whose metadata holds the attribute, which is what a relative URI
     is relative to.
     """
     if "InlineBinary" in attribute:
-        return links.attribute(instance, path)
+        return BulkdataLink(links.attribute(instance, path), None)
     location = backend.relative_location(str(attribute["BulkDataURI"]), requested)
     if location is None:
         return None
-    below = location.removeprefix(f"{instance.path}/")
+    own = f"{instance.path}/"
+    below = location.removeprefix(own)
     # Below its own instance the path alone proves what the bulk data belongs to.
-    if below is not location and below.startswith(_DIRECT) and "?" not in below:
-        return links.below(location)
-    return links.attribute(instance, path)
+    if location.startswith(own) and below.startswith(_DIRECT) and "?" not in below:
+        return BulkdataLink(links.bulkdata(instance, below), location)
+    return BulkdataLink(links.attribute(instance, path), location)
 
 
 def _lead_here(holder: Dataset, links: Links) -> None:

@@ -5,20 +5,17 @@ Orthanc answers for the bulk data of PixelData with a part for each item of the 
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
 from itertools import pairwise
 from struct import iter_unpack
 
 from gateway.backends.base import Part
 from gateway.dicom.codestreams import sniff
-from gateway.dicom.media_types import OCTETS, MediaType
+from gateway.dicom.media_types import OCTETS
 from gateway.dicom.streams import once
-from gateway.dicom.transfer_syntaxes import known
 from gateway.errors import StreamBroken
 from gateway.services.representation import first_bytes
-
-PIXEL_DATA_LOCATION = "/7fe00010"
 
 _ITEM_HEAD = 8
 """Bytes of an item's tag and length, which the offsets count."""
@@ -29,11 +26,11 @@ _TABLE_ON_THE_LOOP = 64 * 1024
 
 
 async def frames_of_fragments(
-    parts: AsyncIterator[Part], number_of_frames: Callable[[], Awaitable[int]]
+    parts: AsyncIterator[Part], number_of_frames: int
 ) -> AsyncIterator[Part]:
     """The parts as they are, or a part a frame where the first of them is an offset table.
 
-    `number_of_frames` is asked only where the table is empty. Then a frame begins where a
+    `number_of_frames` counts only where the table is empty. Then a frame begins where a
     codestream does, or there is a fragment a frame, or one stream of video. Each part is read
     before the next.
     """
@@ -47,14 +44,14 @@ async def frames_of_fragments(
         async for part in parts:
             yield part
         return
-    expected = len(table) or await number_of_frames()
+    expected = len(table) or number_of_frames
     start, second = await first_bytes(second)
     signed = sniff(start) is not None
     fragments = _Fragments(second, parts, table, expected == 1, signed)
     frames = 0
     while fragments.following is not None:
         frames += 1
-        yield await _labelled(replace(first, chunks=fragments.frame(), length=None))
+        yield replace(first, chunks=fragments.frame(), length=None)
     if frames != expected and fragments.count > 1:
         raise StreamBroken(502, "The archive's fragments make no frames.", "backend_answer")
 
@@ -121,13 +118,3 @@ def _table(data: bytes) -> frozenset[int] | None:
     offsets = [offset for (offset,) in iter_unpack("<L", data)]
     is_table = offsets[:1] in ([], [0]) and all(a < b for a, b in pairwise(offsets))
     return frozenset(offsets) if is_table else None
-
-
-async def _labelled(part: Part) -> Part:
-    """With the transfer syntax that the frame's own bytes tell."""
-    start, part = await first_bytes(part)
-    syntax = sniff(start)
-    if syntax is None:
-        return part
-    essence = known(syntax).media_type or OCTETS
-    return replace(part, media_type=MediaType(essence, (("transfer-syntax", syntax),)))

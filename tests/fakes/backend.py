@@ -33,6 +33,8 @@ class MemoryBackend:
     rows: Sequence[Dataset] = ()
     metadata: Sequence[Dataset] = ()
     parts: Sequence[Part] = ()
+    files: Sequence[Part] | None = None
+    """The instances, where they are not the parts."""
     locations: dict[str, str | None] = field(default_factory=dict)
     """What `relative_location` makes of a URI."""
     calls: list[tuple[str, Any]] = field(default_factory=list)
@@ -53,7 +55,7 @@ class MemoryBackend:
         self, resource: Resource, context: CallContext
     ) -> AsyncIterator[AsyncIterator[Part]]:
         self.calls.append(("instances", resource))
-        yield each(self.parts)
+        yield each(self.parts if self.files is None else self.files)
 
     @asynccontextmanager
     async def retrieve_frames(

@@ -247,6 +247,22 @@ def test_bulk_data_of_another_type_or_syntax_is_not_acceptable() -> None:
     assert _choose_bulk(refused, _PDF) is None
 
 
+@pytest.mark.parametrize("stored", ["", ".1", ".1.99"])
+@pytest.mark.parametrize("asked", ["", "; transfer-syntax=*", f"; transfer-syntax={_uid('1')}"])
+def test_native_bulk_data_is_called_explicit_little_endian(stored: str, asked: str) -> None:
+    labelled = MediaType(_OCTETS, (("transfer-syntax", f"1.2.840.10008.1.2{stored}"),))
+    choice = _choose_bulk(f"application/octet-stream{asked}", labelled)
+    assert choice == Choice(_OCTETS, _uid("1"), False, _KEEP)
+
+
+def test_big_endian_bulk_data_would_have_to_be_made_little_endian() -> None:
+    stored = MediaType(_OCTETS, (("transfer-syntax", _uid("2")),))
+    choice = _choose_bulk("*/*", stored)
+    assert choice == Choice(_OCTETS, _uid("1"), True, Action.TO_EXPLICIT_LITTLE_ENDIAN)
+    as_stored = f"application/octet-stream; transfer-syntax={_uid('2')}"
+    assert _choose_bulk(as_stored, stored) is None
+
+
 _FORMS = st.builds(
     Acceptable,
     st.sampled_from([_DICOM, _OCTETS, "*/*", "image/*", "image/jpeg", "image/jls", "video/mp4"]),

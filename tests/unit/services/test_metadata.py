@@ -11,7 +11,8 @@ from gateway.errors import GatewayError, StreamBroken
 from gateway.services.metadata import RetrieveMetadata
 from gateway.services.view import IdentityView, View
 from tests.fakes.backend import MemoryBackend
-from tests.fakes.calls import call, planner
+from tests.fakes.calls import BASE, call, planner
+from tests.fakes.views import OtherUids
 
 STUDY = Resource("1.2")
 
@@ -25,10 +26,12 @@ def dataset(instance: str, **attributes: Any) -> Dataset:
 async def metadata(
     *datasets: Dataset,
     view: View | None = None,
+    locations: dict[str, str | None] | None = None,
+    of: Resource = STUDY,
 ) -> list[Any]:
-    backend = MemoryBackend(metadata=datasets)
+    backend = MemoryBackend(metadata=datasets, locations=locations or {})
     retrieve = RetrieveMetadata(planner(backend), view or IdentityView()).retrieve
-    async with retrieve(call(), STUDY) as answers:
+    async with retrieve(call(), of) as answers:
         found = [json.loads(each) async for each in answers]
     assert backend.calls == [("metadata", STUDY)]
     return found
@@ -77,6 +80,34 @@ async def test_a_dataset_with_many_values_is_shaped_in_a_thread(nested: int) -> 
     view = Threads()
     await metadata(with_values(900), with_values(1100), view=view)
     assert view.seen == [True, False]
+
+
+async def test_links_name_what_the_client_calls_the_instance() -> None:
+    uid = {"vr": "UI", "Value": ["1.2.840"]}
+    inner = "http://archive/studies/1.2/series/1.2.3"
+    item: Dataset = {
+        "00081190": {"vr": "UR", "Value": [inner]},
+        "00282000": {"vr": "OB", "BulkDataURI": "icc"},
+    }
+    odd = dataset(
+        "1.4",
+        t00081150=uid,
+        t00081190={"vr": "UR", "Value": [inner]},
+        t00420011={"vr": "OB", "BulkDataURI": "pdf"},
+        t00480105={"vr": "SQ", "Value": [item]},
+    )
+    below = "studies/1.2/series/1.2.3/instances/1.4"
+    locations: dict[str, str | None] = {"icc": "blobs/icc", "pdf": f"{below}/bulk/00420011"}
+    (found,) = await metadata(odd, view=OtherUids(), locations=locations, of=Resource("2.25.2"))
+    theirs = f"{BASE}/studies/2.25.2/series/2.25.2.3"
+    assert found["00080018"]["Value"] == ["2.25.4"]
+    assert found["00081190"]["Value"] == [f"{theirs}/instances/2.25.4"]
+    assert found["00420011"]["BulkDataURI"] == f"{theirs}/instances/2.25.4/bulk/00420011"
+    (nested,) = found["00480105"]["Value"]
+    assert nested["00081190"]["Value"] == [theirs]
+    assert nested["00282000"]["BulkDataURI"] == (
+        f"{theirs}/instances/2.25.4/attributes/00480105.0.00282000"
+    )
 
 
 async def test_no_instance_is_not_found() -> None:

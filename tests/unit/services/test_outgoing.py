@@ -44,10 +44,13 @@ def test_bulk_data_nested_in_sequences_is_rewritten_too() -> None:
     )
 
 
-def test_bulk_data_below_another_instance_is_found_by_its_attribute() -> None:
+@pytest.mark.parametrize(
+    "location", ["studies/9/series/9/instances/9/bulk/00420011", "bulk/17", "bulkdata/17"]
+)
+def test_bulk_data_that_is_not_below_its_instance_is_found_by_its_attribute(location: str) -> None:
     uri = "http://archive/other"
     dataset = metadata(t00420011={"vr": "OB", "BulkDataURI": uri})
-    answer = outgoing(dataset, {uri: "studies/9/series/9/instances/9/bulk/00420011"})
+    answer = outgoing(dataset, {uri: location})
     assert answer["00420011"]["BulkDataURI"] == (
         f"https://pacs.example/gw/dicom-web/{BELOW}/attributes/00420011"
     )

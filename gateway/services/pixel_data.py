@@ -1,0 +1,106 @@
+"""Pixel data as bulk data: what an archive leaves unsaid of it is found out before any leaves.
+
+An archive may give the value as it lies in its file, and not say how that is written: big-endian
+pixels would then be taken for others. A label tells, a codestream tells by its own bytes, and for
+the rest the instance itself is asked.
+"""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass, replace
+
+from gateway.backends.base import Backend, CallContext, Part
+from gateway.dicom.codestreams import sniff
+from gateway.dicom.media_types import OCTETS, MediaType
+from gateway.dicom.part10.byte_streams import Lookahead
+from gateway.dicom.part10.data_elements import Part10Error
+from gateway.dicom.part10.header import read_meta
+from gateway.dicom.resources import Dataset, Resource
+from gateway.dicom.transfer_syntaxes import Kind, known
+from gateway.dicom.uids import is_uid
+from gateway.errors import BackendNotFound, BackendRefused, StreamBroken
+from gateway.services.pixel_fragments import frames_of_fragments
+from gateway.services.representation import first_bytes
+
+PIXEL_DATA = frozenset({"7FE00008", "7FE00009", "7FE00010"})
+"""DoubleFloatPixelData, FloatPixelData and PixelData."""
+
+_LOCATIONS = tuple(f"/{tag.lower()}" for tag in PIXEL_DATA)
+_NUMBER_OF_FRAMES = "00280008"
+_AVAILABLE_TRANSFER_SYNTAX = "00083002"
+_LEFT_AS_STORED = frozenset({Kind.NATIVE, Kind.VIDEO})
+"""What no archive decodes for an answer."""
+
+
+@dataclass(frozen=True, slots=True)
+class StoredPixels:
+    """What must be known of an instance's pixel data before it can leave."""
+
+    frames: int
+    transfer_syntax: str | None
+    """None where the archive does not tell."""
+
+
+def is_pixel_data(location: str) -> bool:
+    """True for a location that archives give to pixel data, e.g. `.../bulk/7fe00010`."""
+    return location.partition("?")[0].lower().endswith(_LOCATIONS)
+
+
+async def stored_pixels(
+    backend: Backend, instance: Resource, metadata: Dataset, context: CallContext
+) -> StoredPixels:
+    """By the instance's metadata; where that names no syntax, by the head of its file too."""
+    (frames,) = metadata.get(_NUMBER_OF_FRAMES, {}).get("Value", ())[:1] or (1,)
+    syntaxes = metadata.get(_AVAILABLE_TRANSFER_SYNTAX, {}).get("Value", ())
+    if len(syntaxes) == 1 and is_uid(str(syntaxes[0])):
+        syntax: str | None = syntaxes[0]
+    else:
+        syntax = await _syntax_of_file(backend, instance, context)
+    return StoredPixels(frames if isinstance(frames, int) else 1, syntax)
+
+
+async def pixel_parts(parts: AsyncIterator[Part], stored: StoredPixels) -> AsyncIterator[Part]:
+    """A part a frame where the archive sends fragments; each labelled with what it is in.
+
+    StreamBroken for a part of which nothing tells.
+    """
+    async for part in frames_of_fragments(parts, stored.frames):
+        yield await _labelled(part, stored.transfer_syntax)
+
+
+async def _labelled(part: Part, stored: str | None) -> Part:
+    if part.media_type.get("transfer-syntax") is not None:
+        return part
+    start, part = await first_bytes(part)
+    syntax = _syntax(sniff(start), stored)
+    if syntax is None:
+        return part
+    essence = known(syntax).media_type or OCTETS
+    return replace(part, media_type=MediaType(essence, (("transfer-syntax", syntax),)))
+
+
+def _syntax(sniffed: str | None, stored: str | None) -> str | None:
+    """What unlabelled bytes are in; None for what may be stored so, or decoded for the answer.
+
+    Of one kind of codestream the instance knows better which it is: not all is told early.
+    """
+    if sniffed is not None:
+        alike = stored and known(stored).media_type == known(sniffed).media_type
+        return stored if alike else sniffed
+    if stored is None:
+        raise StreamBroken(502, "The archive's pixel data is of no known form.", "backend_answer")
+    return stored if known(stored).kind in _LEFT_AS_STORED else None
+
+
+async def _syntax_of_file(backend: Backend, instance: Resource, context: CallContext) -> str | None:
+    """None from an archive that gives no files. The file is left at once: its head is enough."""
+    try:
+        async with backend.retrieve_instances(instance, context) as parts:
+            async for part in parts:
+                return (await read_meta(Lookahead(part.chunks))).transfer_syntax
+    except (BackendNotFound, BackendRefused):
+        return None
+    except Part10Error as error:
+        raise StreamBroken(
+            502, "The archive sent what is no DICOM file.", "backend_answer"
+        ) from error
+    return None
