@@ -1,8 +1,9 @@
 """The contract of an archive behind the gateway.
 
-A backend speaks of what it stores and of nothing else: it is never asked to transcode or to
-render. Every retrieval is a context manager: leaving it, also by cancellation and before the
-first byte, closes the upstream response at once.
+A backend is asked for what it stores. Only where it refuses that is it asked for what it likes to
+give, which may have been decoded; it renders only where `capabilities` names that, and it is never
+asked for another transfer syntax. Every retrieval is a context manager: leaving it, also by
+cancellation and before the first byte, closes the upstream response at once.
 """
 
 from collections.abc import AsyncIterator, Sequence
