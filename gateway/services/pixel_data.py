@@ -15,7 +15,12 @@ from gateway.dicom.part10.byte_streams import Lookahead
 from gateway.dicom.part10.data_elements import Part10Error
 from gateway.dicom.part10.header import read_meta
 from gateway.dicom.resources import Dataset, Resource
-from gateway.dicom.transfer_syntaxes import Kind, known
+from gateway.dicom.transfer_syntaxes import (
+    EXPLICIT_BIG_ENDIAN,
+    EXPLICIT_LITTLE_ENDIAN,
+    Kind,
+    known,
+)
 from gateway.dicom.uids import is_uid
 from gateway.errors import BackendNotFound, BackendRefused, StreamBroken
 from gateway.services.pixel_fragments import frames_of_fragments
@@ -26,7 +31,9 @@ PIXEL_DATA = frozenset({"7FE00008", "7FE00009", "7FE00010"})
 
 _LOCATIONS = tuple(f"/{tag.lower()}" for tag in PIXEL_DATA)
 _NUMBER_OF_FRAMES = "00280008"
+_BITS_ALLOCATED = "00280100"
 _AVAILABLE_TRANSFER_SYNTAX = "00083002"
+_WORD = 16
 _LEFT_AS_STORED = frozenset({Kind.NATIVE, Kind.VIDEO})
 """What no archive decodes for an answer."""
 
@@ -37,7 +44,9 @@ class StoredPixels:
 
     frames: int
     transfer_syntax: str | None
-    """None where the archive does not tell."""
+    """None where the archive does not tell. Of what it does not label itself: what is not labelled
+    is little endian (PS3.18 8.7.3), and samples of up to 16 bits are swapped rightly by whoever
+    reads them out of a big-endian file. Longer ones are seen to be swapped as words of 16 bits."""
 
 
 def is_pixel_data(location: str) -> bool:
@@ -55,7 +64,14 @@ async def stored_pixels(
         syntax: str | None = syntaxes[0]
     else:
         syntax = await _syntax_of_file(backend, instance, context)
+    if syntax == EXPLICIT_BIG_ENDIAN and _has_short_samples(metadata):
+        syntax = EXPLICIT_LITTLE_ENDIAN
     return StoredPixels(frames if isinstance(frames, int) else 1, syntax)
+
+
+def _has_short_samples(metadata: Dataset) -> bool:
+    (bits,) = metadata.get(_BITS_ALLOCATED, {}).get("Value", ())[:1] or (None,)
+    return isinstance(bits, int) and bits <= _WORD
 
 
 async def pixel_parts(parts: AsyncIterator[Part], stored: StoredPixels) -> AsyncIterator[Part]:

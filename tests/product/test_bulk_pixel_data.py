@@ -99,14 +99,22 @@ async def test_little_endian_values_leave_as_explicit_ones(
 @pytest.mark.parametrize(("path", "accept"), ASKED)
 @pytest.mark.parametrize("told_by", ["metadata", "file"])
 @pytest.mark.parametrize(
-    ("syntax", "status"),
-    [(BIG_ENDIAN, 502), (IMPLICIT, 200), (EXPLICIT_LE, 200), (DEFLATED, 200)],
+    ("syntax", "bits", "status"),
+    [
+        *((BIG_ENDIAN, None, 502), (BIG_ENDIAN, 32, 502), (BIG_ENDIAN, 64, 502)),
+        *((BIG_ENDIAN, 16, 200), (BIG_ENDIAN, 8, 200)),
+        *((IMPLICIT, 32, 200), (EXPLICIT_LE, 32, 200), (DEFLATED, None, 200)),
+    ],
 )
 async def test_what_is_not_labelled_is_judged_by_how_the_instance_is_stored(
-    syntax: str, status: int, told_by: str, path: str, accept: str
+    syntax: str, bits: int | None, status: int, told_by: str, path: str, accept: str
 ) -> None:
     expected = [(labelled(EXPLICIT_LE), PIXELS)] if status == 200 else []
-    said = {"x00083002": {"vr": "UI", "Value": [syntax]}} if told_by == "metadata" else {}
+    said: dict[str, Any] = {}
+    if told_by == "metadata":
+        said["x00083002"] = {"vr": "UI", "Value": [syntax]}
+    if bits is not None:
+        said["x00280100"] = {"vr": "US", "Value": [bits]}
     async with behind_a_pacs(limits={"connections": 1}) as (pacs, gateway):
         with_pixels(pacs, Part(PIXELS, OCTETS), **said)
         if told_by == "file":
