@@ -27,6 +27,9 @@ from gateway.errors import BackendError, BackendNotFound, BackendRefused, Stream
 _ACCEPTS = ("application/dicom+json", "application/json")
 _NOT_ACCEPTABLE = frozenset({406, 415})
 _NO_CONTENT = 204
+_LIMITED = 206
+"""Some of the results, as PS3.18 had it up to 2016 (6.7.1.2) and older archives still do."""
+_ANSWERS = frozenset({_LIMITED})
 _LARGEST = 16 * 1024 * 1024
 """Bytes of an answer; what lies behind them is left to a further page."""
 _PARSED_ON_THE_LOOP = 256 * 1024
@@ -154,6 +157,7 @@ async def _ask_as(
             headers={"Accept": accept},
             context=context,
             patience=Patience.SEARCH,
+            answers=_ANSWERS,
         ) as answer:
             return await _page(answer, transport.backend)
     except BackendNotFound:
@@ -172,7 +176,7 @@ async def _page(answer: Answer, backend: str) -> SearchPage:
     count = remaining["count"] if remaining is not None and not cut else None
     return SearchPage(
         rows,
-        more=cut or remaining is not None,
+        more=cut or remaining is not None or answer.status == _LIMITED,
         remaining=int(count) if count is not None else None,
         unsupported=frozenset(name.lower() for name in _NOT_SUPPORTED.findall(warnings)),
     )

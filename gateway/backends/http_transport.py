@@ -38,8 +38,10 @@ from gateway.telemetry.metrics import Metrics
 _MAX_SKIPPED = 64 * 1024
 _SKIPPED_WITHIN = 1.0
 _UNAUTHORISED = 401
-# Of 2xx: 206 is a part that nobody asked for, 205 has no body, 202 promises one for later; and of
-# a status that is not known nobody can say. A store may have been accepted, or have created.
+# Of 2xx: 206 is a part, of bytes that nobody asked for a range of or of results that were too
+# many, and only who asks for the latter (`answers`) knows what to do with them; 205 has no body,
+# 202 promises one for later; and of a status that is not known nobody can say. A store may have
+# been accepted, or have created.
 _WHOLE_ANSWERS = frozenset({200, 203, 204})
 _WHOLE = {"POST": _WHOLE_ANSWERS | {201, 202}}
 _FRAMINGS = frozenset({"chunked", "identity"})
@@ -111,7 +113,7 @@ class HttpTransport:
                     try:
                         if not (200 <= response.status < 300 or response.status in answers):
                             raise await self._refused(response)
-                        self._check(response, method)
+                        self._check(response, _WHOLE.get(method, _WHOLE_ANSWERS) | answers)
                         course.response = response
                         yield HttpAnswer(response, self.backend)
                     finally:
@@ -164,9 +166,9 @@ class HttpTransport:
         _log.debug("backend %s answered %d", self.backend, response.status)
         return error
 
-    def _check(self, response: Response, method: str) -> None:
+    def _check(self, response: Response, whole: frozenset[int]) -> None:
         """BackendError for a success that is none, or whose body is not what it seems."""
-        fault = _fault(response, method)
+        fault = _fault(response, whole)
         if fault is not None:
             raise BackendError(
                 502,
@@ -276,10 +278,10 @@ class HttpAnswer:
         return pieces[0] if len(pieces) == 1 else b"".join(pieces)
 
 
-def _fault(response: Response, method: str) -> str | None:
+def _fault(response: Response, whole: frozenset[int]) -> str | None:
     """What is wrong with an answer of 2xx or one that was asked for, as the client is told it."""
     if 200 <= response.status < 300:
-        if response.status not in _WHOLE.get(method, _WHOLE_ANSWERS):
+        if response.status not in whole:
             return "The archive's answer is not the whole of what it was asked for."
         if response.early:
             return "The archive answered before it had the whole request."

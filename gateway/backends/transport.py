@@ -67,5 +67,5 @@ class Transport(Protocol):
         An answer of 2xx, or of a status in `answers`, is given; leaving the context closes it at
         once. Any other raises: BackendRefused (400, 406, 415, 422, 501), BackendNotFound (404,
         410) or BackendError; so does a success that cannot be the whole answer to the whole
-        request (502).
+        request (502), unless `answers` has its status.
         """

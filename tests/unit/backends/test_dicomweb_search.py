@@ -203,6 +203,13 @@ async def test_an_archive_s_warnings_are_understood(
     assert page == SearchPage(ROWS, more, frozenset(unsupported), remaining)
 
 
+async def test_a_limited_answer_is_a_page_with_more_behind_it() -> None:
+    async with Pacs() as pacs:
+        pacs.on("GET", STUDIES, Reply(206, json=ROWS))
+
+        assert await search_in(pacs, search_for()) == SearchPage(ROWS, more=True)
+
+
 async def test_another_media_type_is_asked_for_once_and_remembered() -> None:
     def answer(request: Recorded) -> Reply:
         return Reply(json=ROWS) if request.headers["Accept"] == "application/json" else Reply(406)

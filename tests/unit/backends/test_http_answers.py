@@ -81,6 +81,15 @@ async def test_a_success_that_gives_no_whole_answer_is_502(
     assert error.upstream_status == status
 
 
+async def test_a_part_is_an_answer_to_who_asks_for_one(pacs: Pacs) -> None:
+    pacs.on("GET", PATH, Reply(206, body=b"part"), Reply(207))
+    async with wired(pacs) as w:
+        assert await ask(w.transport, answers=frozenset({206})) == b"part"
+        error = await error_of(w.transport, answers=frozenset({206}))
+
+    assert error.upstream_status == 207
+
+
 async def test_a_success_before_the_whole_request_was_sent_is_502(pacs: Pacs) -> None:
     body = BytesBody(bytes(20_000_000))
     pacs.on("POST", PATH, Reply(read_body=False), Reply(413, read_body=False))
