@@ -80,6 +80,9 @@ class SearchPage:
     """Parameters, as the client wrote their names, that the backend was asked again without."""
     remaining: int | None = None
     """How many further results there are, where the backend said so."""
+    skipped: int = 0
+    """Rows that it gave before these, since it refuses the offset: it was asked from the first
+    row on, for `query.offset` rows more."""
 
 
 class Instance(Protocol):

@@ -86,7 +86,8 @@ async def _search(
     if asked is query:
         return page
     rows = page.rows[query.offset - asked.offset :]
-    return replace(page, rows=rows, unsupported=page.unsupported | without)
+    skipped = len(page.rows) - len(rows)
+    return replace(page, rows=rows, skipped=skipped, unsupported=page.unsupported | without)
 
 
 async def _ask_for_less(

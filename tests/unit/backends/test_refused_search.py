@@ -134,6 +134,7 @@ async def test_an_offset_that_is_refused_beside_a_key_is_counted_here() -> None:
             [study(6), study(7), study(8)],
             [],
         ]
+        assert [page.skipped for page in pages] == [3, 6, 9]
         assert [dict(pairs)["limit"] for pairs in asked(pacs)] == ["3", "6", "9", "12"]
 
 
