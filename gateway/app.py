@@ -76,7 +76,7 @@ def _composed(
         events=events,
         spool=spool,
         planner=planner,
-        search=Search(planner, view, config.search.max_results),
+        search=Search(planner, view, config.search.max_results, events),
         metadata=RetrieveMetadata(planner, view),
         instances=RetrieveInstances(planner, view),
         frames=RetrieveFrames(planner, view),

@@ -1,35 +1,43 @@
 """Whether a short page was the last one, or the most that an archive gives at once."""
 
 import time
+from collections import OrderedDict
 from collections.abc import Callable
-
-from gateway.dicom.search.query import SearchQuery
-from gateway.services.full_pages import FullPages
+from datetime import timedelta
 
 _NEVER_A_CAP = 9
 """Rows; no archive is known that gives no more than these at once."""
+_LIFETIME = timedelta(hours=1)
+"""An archive may be told to give less at once; so long its pages are then taken for whole."""
+_CAPACITY = 64
 
 
 class PageLengths:
-    """What the pages of one backend, at one level, have shown.
+    """How long the pages have been that one backend gave of one kind of resource.
 
-    An archive may cap a page without saying so. A page shorter than one seen before was not cut;
-    one as long as the longest has to be followed to find out. That it was not cut says nothing of
-    another search whose page is as long: it is remembered for its own search, and for seconds.
+    An archive may cap a page without saying so, and not every page alike: where it is asked for
+    no limit, or for one above its greatest, it gives as many rows as it likes. So the longest page
+    that a limit (None: no limit) has brought within an hour shows what that limit brings, and no
+    other: a shorter page of the same limit was not cut, one as long has to be followed to find out.
     """
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
-        self._whole = _NEVER_A_CAP
-        self._followed = FullPages[tuple[SearchQuery, int]](clock)
+        self._clock = clock
+        self._longest: OrderedDict[int | None, tuple[float, int]] = OrderedDict()
 
-    def may_be_cut(self, query: SearchQuery, length: int) -> bool:
+    def may_be_cut(self, limit: int | None, length: int) -> bool:
         """True unless a page of this length, shorter than asked for, is known to be the last."""
-        return length > self._whole and self._followed.is_cut((query, length)) is not False
+        return length > _NEVER_A_CAP and length >= self._longest_of(limit)
 
-    def saw(self, length: int) -> None:
+    def saw(self, limit: int | None, length: int) -> None:
         """A page of this length came: what is shorter was not cut."""
-        self._whole = max(self._whole, length - 1)
+        if length <= _NEVER_A_CAP or length < self._longest_of(limit):
+            return
+        self._longest[limit] = (self._clock() + _LIFETIME.total_seconds(), length)
+        self._longest.move_to_end(limit)
+        if len(self._longest) > _CAPACITY:
+            self._longest.popitem(last=False)
 
-    def followed(self, query: SearchQuery, length: int, *, by_more: bool) -> None:
-        """After this query's page, of this length, came another with rows, or none."""
-        self._followed.note((query, length), is_cut=by_more)
+    def _longest_of(self, limit: int | None) -> int:
+        until, length = self._longest.get(limit, (0.0, 0))
+        return length if until > self._clock() else 0

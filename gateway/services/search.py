@@ -1,8 +1,12 @@
 """SearchForStudies, SearchForSeries, SearchForInstances (PS3.18 10.6): filter first, page after."""
 
 import logging
+import time
 from collections import defaultdict
+from collections.abc import Callable
 from dataclasses import dataclass, replace
+from functools import partial
+from typing import TypeAlias
 
 from gateway.backends.base import Backend, CallContext
 from gateway.dicom.resources import Dataset, Level
@@ -10,12 +14,16 @@ from gateway.dicom.search.attributes import MODALITIES_IN_STUDY, unreturned_keys
 from gateway.dicom.search.key_values import EMPTY
 from gateway.dicom.search.query import SearchQuery
 from gateway.services.call import Call
+from gateway.services.events import Events, StudyChanged
 from gateway.services.plan import Planner
 from gateway.services.search_manners import SearchManners
 from gateway.services.search_source import SearchSource
 from gateway.services.search_walk import SearchWalk
 from gateway.services.search_warnings import search_warnings
 from gateway.services.view import View
+
+Kind: TypeAlias = tuple[str, Level, bool, bool]
+"""A backend and one of the six resources of a search; archives treat each in its own way."""
 
 _log = logging.getLogger(__name__)
 
@@ -31,11 +39,19 @@ class SearchResult:
 class Search:
     """Usually one request upstream; more where the archive ignores, cuts or refuses something."""
 
-    def __init__(self, planner: Planner, view: View, max_results: int) -> None:
+    def __init__(
+        self,
+        planner: Planner,
+        view: View,
+        max_results: int,
+        events: Events,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         self._planner = planner
         self._view = view
         self._max_results = max_results
-        self._manners = defaultdict[tuple[str, Level], SearchManners](SearchManners)
+        self._manners = defaultdict[Kind, SearchManners](partial(SearchManners, clock))
+        events.subscribe(StudyChanged, self._forget_results)
 
     async def search(self, call: Call, query: SearchQuery) -> SearchResult:
         """The rows that the caller may see, without links."""
@@ -50,9 +66,10 @@ class Search:
         if query.limit is not None:
             limit = min(limit, query.limit)
             query = replace(query, limit=limit)
-        manners = self._manners[backend.name, query.level]
-        is_cut = manners.full_pages.is_cut(query)
-        source = SearchSource(backend, context, manners, self._max_results + 1)
+        manners = self._manners[_kind(backend, query)]
+        hints = manners.hints(context.caller)
+        is_cut = hints.is_cut(query)
+        source = SearchSource(backend, context, manners, hints, self._max_results + 1)
         walk = await _walked(source, query, limit + 1 if is_cut is None else limit)
         if walk.strange:
             _log.warning(
@@ -62,8 +79,12 @@ class Search:
         rows = [self._shaped(row) for row in walk.rows[begin : begin + limit]]
         remaining = _remaining(walk, begin + limit, is_cut)
         if is_cut is None and query.limit and len(rows) == limit and not walk.is_filtered:
-            manners.full_pages.note(query, is_cut=remaining != 0)
+            hints.was_full(query, is_cut=remaining != 0)
         return SearchResult(rows, search_warnings(query, walk, remaining))
+
+    def _forget_results(self, event: StudyChanged) -> None:
+        for manners in self._manners.values():
+            manners.forget_results()
 
     def _shaped(self, row: Dataset) -> Dataset:
         modalities = row.get(MODALITIES_IN_STUDY)
@@ -71,6 +92,10 @@ class Search:
             # A viewer's study list fails as a whole on an attribute without a value.
             del row[MODALITIES_IN_STUDY]
         return self._view.outgoing(row)
+
+
+def _kind(backend: Backend, query: SearchQuery) -> Kind:
+    return backend.name, query.level, query.study is not None, query.series is not None
 
 
 async def _walked(source: SearchSource, query: SearchQuery, wanted: int) -> SearchWalk:
@@ -82,8 +107,6 @@ async def _walked(source: SearchSource, query: SearchQuery, wanted: int) -> Sear
     if not walk.returned and without_empty != sent:
         walk = await source.walk_from_first(query, without_empty, wanted)
     source.manners.did_not_match(query, walk.unmatched)
-    if walk.repeats:
-        source.manners.did_repeat()
     return walk
 
 
@@ -103,10 +126,11 @@ def _without_empty_keys(sent: SearchQuery) -> SearchQuery:
 
 
 def _remaining(walk: SearchWalk, end: int, is_cut: bool | None) -> int | None:
-    """How many results lie behind `end`; None if there are some, and nobody knows how many."""
+    """How many results lie behind `end`; None if there may be some, and nobody knows how many."""
     known = max(len(walk.rows) - end, 0)
     if walk.ended:
         return known
     if walk.remaining is not None and not walk.is_filtered:
         return known + walk.remaining
-    return 0 if is_cut is False else None
+    is_whole = is_cut is False and not walk.says_more and not walk.stalled
+    return 0 if is_whole else None

@@ -20,8 +20,8 @@ _COUNTED = "There are {} additional results that can be requested"
 def search_warnings(query: SearchQuery, walk: SearchWalk, remaining: int | None) -> tuple[str, ...]:
     """The texts, without code and agent.
 
-    `remaining` are the results that were left out at the end; None if there are some and nobody
-    knows how many.
+    `remaining` are the results that were left out at the end; None if there may be some and
+    nobody knows how many.
     """
     return tuple(_texts(query, walk, remaining))
 

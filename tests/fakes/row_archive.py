@@ -1,6 +1,7 @@
 """An archive in memory that searches its rows, with the faults that a test gives it."""
 
-from collections.abc import Sequence
+import time
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from urllib.parse import parse_qsl
 
@@ -9,6 +10,7 @@ from gateway.access.principal import ANONYMOUS
 from gateway.backends.base import Backend, CallContext, SearchPage
 from gateway.dicom.resources import Dataset, Level
 from gateway.dicom.search.query import MatchKey, SearchQuery, parse_search
+from gateway.services.events import Events
 from gateway.services.locate import Locate
 from gateway.services.plan import Planner
 from gateway.services.routing import Routing
@@ -30,17 +32,23 @@ class RowArchive(MemoryBackend):
     refused: frozenset[str] = frozenset()
     """Names of parameters that it was asked again without, by its adapter."""
     ignores_offset: bool = False
+    refuses_offset: bool = False
+    """Its adapter asks it from the first row on."""
     ignores_limit: bool = False
     says_remaining: bool = False
 
     async def search(self, query: SearchQuery, context: CallContext) -> SearchPage:
         self.calls.append(("search", query))
         found = [row for row in self.rows if self._matches(query, row)]
-        begin = 0 if self.ignores_offset else query.offset
-        limits = [query.limit if query.limit and not self.ignores_limit else None, self.cap]
-        end = min((begin + limit for limit in limits if limit is not None), default=len(found))
+        skipped = query.offset if self.refuses_offset else 0
+        begin = 0 if self.ignores_offset or skipped else query.offset
+        limit = query.limit + skipped if query.limit and not self.ignores_limit else None
+        limits = [each for each in (limit, self.cap) if each is not None]
+        end = min((begin + limit for limit in limits), default=len(found))
         remaining = max(len(found) - end, 0) if self.says_remaining else 0
-        page = SearchPage(found[begin:end], unsupported=self.refused)
+        rows = found[begin:end]
+        given = rows[skipped:]
+        page = SearchPage(given, unsupported=self.refused, skipped=len(rows) - len(given))
         return replace(page, more=True, remaining=remaining) if remaining else page
 
     @property
@@ -66,10 +74,16 @@ def study(number: int, **attributes: object) -> Dataset:
     return row
 
 
-def service_of(*backends: Backend, most: int = 10_000) -> Search:
+def service_of(
+    *backends: Backend,
+    most: int = 10_000,
+    events: Events | None = None,
+    clock: Callable[[], float] = time.monotonic,
+) -> Search:
     """The search over some backends, of which the first is asked unless a call names another."""
     routing = Routing({backend.name: backend for backend in backends})
-    return Search(Planner(routing, Locate(routing), AllowAll()), IdentityView(), most)
+    planner = Planner(routing, Locate(routing), AllowAll())
+    return Search(planner, IdentityView(), most, events or Events(), clock)
 
 
 def search_for(text: str = "", level: Level = Level.STUDY, **scope: str) -> SearchQuery:

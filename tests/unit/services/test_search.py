@@ -96,14 +96,38 @@ async def test_the_rest_is_counted_where_the_archive_counts_it() -> None:
     assert result.warnings == ("There are 5 additional results that can be requested",)
 
 
-async def test_a_search_by_uid_is_asked_with_its_own_limit() -> None:
+@pytest.mark.parametrize("limit", ["", "&limit=12", "&limit=20"])
+async def test_a_search_by_uid_ends_where_each_of_them_was_found(limit: str) -> None:
     archive = RowArchive(rows=studies(20))
+    uids = ",".join(f"2.25.{number}" for number in range(12))
 
-    result = await search_in(archive, "StudyInstanceUID=2.25.4,2.25.7&limit=2")
+    result = await search_in(archive, f"StudyInstanceUID={uids}{limit}")
 
-    assert numbers_of(result.rows) == [4, 7]
+    assert numbers_of(result.rows) == list(range(12))
     assert result.warnings == ()
-    assert [query.limit for query in archive.queries] == [2]
+    assert len(archive.queries) == 1
+
+
+async def test_one_study_at_two_patients_does_not_end_a_search_for_another() -> None:
+    rows = [study(1, t00100020="A"), study(1, t00100020="B"), *map(study, range(2, 13))]
+    archive = RowArchive(rows=rows, cap=12)
+    uids = ",".join(f"2.25.{number}" for number in range(1, 13))
+
+    result = await search_in(archive, f"StudyInstanceUID={uids}")
+
+    assert numbers_of(result.rows) == [1, 1, *range(2, 13)]
+    assert result.warnings == ()
+
+
+async def test_a_search_by_uid_that_is_cut_is_known_to_be() -> None:
+    archive = RowArchive(rows=[study(1, t00100020="A"), study(1, t00100020="B")])
+
+    result = await search_in(archive, "StudyInstanceUID=2.25.1&limit=1")
+
+    assert ([row["00100020"]["Value"] for row in result.rows], result.warnings) == (
+        [["A"]],
+        (MORE,),
+    )
 
 
 async def test_a_limit_of_nothing_gives_nothing_and_says_what_there_is() -> None:
@@ -300,26 +324,29 @@ async def test_an_archive_with_one_new_row_a_page_is_not_asked_for_ever() -> Non
     limit=st.none() | st.integers(0, 40),
     offset=st.integers(0, 70),
     cap=st.none() | st.integers(10, 30),
-    ignores_offset=st.booleans(),
+    offsets=st.sampled_from(["honoured", "ignored", "refused"]),
     ignores_limit=st.booleans(),
     ignores_key=st.booleans(),
+    says_remaining=st.booleans(),
 )
 async def test_whatever_the_archive_s_manners_a_further_page_is_the_right_one(
     total: int,
     limit: int | None,
     offset: int,
     cap: int | None,
-    ignores_offset: bool,
+    offsets: str,
     ignores_limit: bool,
     ignores_key: bool,
+    says_remaining: bool,
 ) -> None:
     rows = [study(number, t00100020="AB"[number % 3 == 0]) for number in range(total)]
     archive = RowArchive(
         rows=rows,
-        # What an archive that ignores the offset caps cannot be had at all.
-        cap=None if ignores_offset else cap,
-        ignores_offset=ignores_offset,
+        cap=cap,
+        ignores_offset=offsets == "ignored",
+        refuses_offset=offsets == "refused",
         ignores_limit=ignores_limit,
+        says_remaining=says_remaining,
         ignored=frozenset({"PatientID"} if ignores_key else ()),
     )
     query = replace(search_for("PatientID=A"), limit=limit, offset=offset)
@@ -329,16 +356,16 @@ async def test_whatever_the_archive_s_manners_a_further_page_is_the_right_one(
 
     result = await service.search_backend(archive, query, CONTEXT)
 
-    expected = [number for number in range(total) if number % 3][offset:][
-        : 50 if limit is None else limit
-    ]
+    rest = [number for number in range(total) if number % 3][offset:]
+    expected = rest[: 50 if limit is None else limit]
     got = numbers_of(result.rows)
-    if total <= 50:
+    is_told = any("additional results" in text for text in result.warnings)
+    assert got == expected[: len(got)]
+    assert is_told or got == rest
+    # What an archive caps whose offset is of no use cannot be had, nor be known to be there.
+    if total <= 50 and (offsets == "honoured" or (cap is None and total < 10)):
         assert got == expected
-        is_cut = len([n for n in range(total) if n % 3][offset:]) > len(expected)
-        assert any(MORE[10:] in text for text in result.warnings) is is_cut
-    else:
-        assert got == expected[: len(got)]
+        assert is_told is (got != rest)
 
 
 class WatchedRow(dict[str, Any]):
