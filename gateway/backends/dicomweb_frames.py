@@ -18,9 +18,9 @@ from gateway.backends.base import CallContext, Part, Parts
 from gateway.backends.capabilities import Learned
 from gateway.backends.dicomweb_retrieve import DicomWebRetrieve
 from gateway.backends.transport import Answer, Transport
-from gateway.dicom import codestreams
+from gateway.dicom.codestreams import sniffed
 from gateway.dicom.resources import Dataset, Resource
-from gateway.dicom.streams import close_source, peeked
+from gateway.dicom.streams import close_source
 from gateway.dicom.transfer_syntaxes import JPEG_BASELINE, JPEG_EXTENDED, Kind, known
 from gateway.errors import BackendError, BackendNotFound, BackendRefused, StreamBroken
 
@@ -161,8 +161,7 @@ async def _unaltered(parts: AsyncIterator[Part], facts: _Facts) -> AsyncGenerato
     """
     try:
         async for part in parts:
-            start, chunks = await peeked(part.chunks, codestreams.ENOUGH)
-            syntax = codestreams.sniff(start)
+            syntax, chunks = await sniffed(part.chunks)
             may_be_made = syntax in (None, JPEG_BASELINE, JPEG_EXTENDED)
             if may_be_made and _is_altered(syntax, await facts.dataset()):
                 raise StreamBroken(

@@ -4,9 +4,11 @@ For bytes that an archive labelled wrongly or not at all. Native pixels are arbi
 magic number alone never decides: the chain of header fields that follows it must hold too.
 """
 
-from collections.abc import Callable, Container, Iterator, Mapping
+from collections.abc import AsyncIterator, Callable, Container, Iterator, Mapping
 from itertools import pairwise, takewhile
 from struct import unpack_from
+
+from gateway.dicom.streams import peeked
 
 ENOUGH = 2048
 """Bytes that usually suffice to sniff."""
@@ -242,6 +244,14 @@ _STARTS = tuple(start for start, _ in _READERS)
 _MAY_BE_LONG = tuple(start for start, read in _READERS if read in (_jpeg, _jpeg_2000, _jp2))
 
 
-def may_need_more(first_bytes: bytes) -> bool:
-    """Whether what could not be told from so few bytes may be from `AT_MOST` of them."""
-    return len(first_bytes) >= ENOUGH and first_bytes.startswith(_MAY_BE_LONG)
+async def sniffed(chunks: AsyncIterator[bytes]) -> tuple[str | None, AsyncIterator[bytes]]:
+    """What `sniff` tells of a frame that streams, and all of its chunks still to be read.
+
+    No more than `AT_MOST` bytes are looked at, and no more than `ENOUGH` of most.
+    """
+    start, chunks = await peeked(chunks, ENOUGH)
+    found = sniff(start)
+    if found is None and len(start) >= ENOUGH and start.startswith(_MAY_BE_LONG):
+        start, chunks = await peeked(chunks, AT_MOST)
+        found = sniff(start)
+    return found, chunks

@@ -5,7 +5,6 @@ from contextlib import asynccontextmanager
 from functools import partial
 
 from gateway.backends.base import Part
-from gateway.dicom import codestreams
 from gateway.dicom.acceptable import Acceptable
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.negotiation import Choice, choose
@@ -21,7 +20,7 @@ from gateway.errors import StreamBroken
 from gateway.services.call import Call
 from gateway.services.negotiated import negotiated
 from gateway.services.plan import Planner
-from gateway.services.representation import Representation, Retrieved, first_bytes
+from gateway.services.representation import Representation, Retrieved, sniffed_part
 from gateway.services.view import View
 
 
@@ -72,10 +71,6 @@ async def _stored_syntax(part: Part) -> tuple[str, Part]:
     labelled = part.media_type.get("transfer-syntax") or "*"
     if labelled != "*" and known(labelled).kind is not Kind.NATIVE:
         return labelled, part
-    start, part = await first_bytes(part)
-    found = codestreams.sniff(start)
-    if found is None and codestreams.may_need_more(start):
-        start, part = await first_bytes(part, codestreams.AT_MOST)
-        found = codestreams.sniff(start)
+    found, part = await sniffed_part(part)
     said = DEFAULT_OF_MEDIA_TYPE.get(part.media_type.essence) if labelled == "*" else labelled
     return found or said or EXPLICIT_LITTLE_ENDIAN, part

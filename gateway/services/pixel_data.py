@@ -7,9 +7,9 @@ the rest the instance itself is asked.
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from math import prod
 
 from gateway.backends.base import Backend, CallContext, Part
-from gateway.dicom.codestreams import sniff
 from gateway.dicom.media_types import OCTETS, MediaType
 from gateway.dicom.part10.byte_streams import Lookahead
 from gateway.dicom.part10.data_elements import Part10Error
@@ -24,14 +24,19 @@ from gateway.dicom.transfer_syntaxes import (
 from gateway.dicom.uids import is_uid
 from gateway.errors import BackendNotFound, BackendRefused, StreamBroken
 from gateway.services.pixel_fragments import frames_of_fragments
-from gateway.services.representation import first_bytes
+from gateway.services.representation import sniffed_part
 
 PIXEL_DATA = frozenset({"7FE00008", "7FE00009", "7FE00010"})
 """DoubleFloatPixelData, FloatPixelData and PixelData."""
 
 _LOCATIONS = tuple(f"/{tag.lower()}" for tag in PIXEL_DATA)
 _NUMBER_OF_FRAMES = "00280008"
-_BITS_ALLOCATED = "00280100"
+_SAMPLES_PER_PIXEL, _ROWS, _COLUMNS, _BITS_ALLOCATED = (
+    "00280002",
+    "00280010",
+    "00280011",
+    "00280100",
+)
 _AVAILABLE_TRANSFER_SYNTAX = "00083002"
 _WORD = 16
 _LEFT_AS_STORED = frozenset({Kind.NATIVE, Kind.VIDEO})
@@ -47,6 +52,8 @@ class StoredPixels:
     """None where the archive does not tell. Of what it does not label itself: what is not labelled
     is little endian (PS3.18 8.7.3), and samples of up to 16 bits are swapped rightly by whoever
     reads them out of a big-endian file. Longer ones are seen to be swapped as words of 16 bits."""
+    native_lengths: frozenset[int] = frozenset()
+    """Bytes of a frame, and of all of them, where they are not compressed."""
 
 
 def is_pixel_data(location: str) -> bool:
@@ -58,7 +65,7 @@ async def stored_pixels(
     backend: Backend, instance: Resource, metadata: Dataset, context: CallContext
 ) -> StoredPixels:
     """By the instance's metadata; where that names no syntax, by the head of its file too."""
-    (frames,) = metadata.get(_NUMBER_OF_FRAMES, {}).get("Value", ())[:1] or (1,)
+    frames = _number(metadata, _NUMBER_OF_FRAMES) or 1
     syntaxes = metadata.get(_AVAILABLE_TRANSFER_SYNTAX, {}).get("Value", ())
     if len(syntaxes) == 1 and is_uid(str(syntaxes[0])):
         syntax: str | None = syntaxes[0]
@@ -66,12 +73,24 @@ async def stored_pixels(
         syntax = await _syntax_of_file(backend, instance, context)
     if syntax == EXPLICIT_BIG_ENDIAN and _has_short_samples(metadata):
         syntax = EXPLICIT_LITTLE_ENDIAN
-    return StoredPixels(frames if isinstance(frames, int) else 1, syntax)
+    return StoredPixels(frames, syntax, _native_lengths(metadata, frames))
 
 
 def _has_short_samples(metadata: Dataset) -> bool:
-    (bits,) = metadata.get(_BITS_ALLOCATED, {}).get("Value", ())[:1] or (None,)
-    return isinstance(bits, int) and bits <= _WORD
+    return 0 < _number(metadata, _BITS_ALLOCATED) <= _WORD
+
+
+def _native_lengths(metadata: Dataset, frames: int) -> frozenset[int]:
+    bits = prod(_number(metadata, tag) for tag in (_ROWS, _COLUMNS, _BITS_ALLOCATED))
+    bits *= _number(metadata, _SAMPLES_PER_PIXEL) or 1
+    found = {-(-bits // 8), -(-bits * frames // 8)} if bits else set()
+    return frozenset(found | {length + length % 2 for length in found})
+
+
+def _number(metadata: Dataset, tag: str) -> int:
+    """An attribute's only value; 0 if it has none that is a number."""
+    values = metadata.get(tag, {}).get("Value", ())
+    return values[0] if len(values) == 1 and isinstance(values[0], int) else 0
 
 
 async def pixel_parts(parts: AsyncIterator[Part], stored: StoredPixels) -> AsyncIterator[Part]:
@@ -80,31 +99,33 @@ async def pixel_parts(parts: AsyncIterator[Part], stored: StoredPixels) -> Async
     StreamBroken for a part of which nothing tells.
     """
     async for part in frames_of_fragments(parts, stored.frames):
-        yield await _labelled(part, stored.transfer_syntax)
+        yield await _labelled(part, stored)
 
 
-async def _labelled(part: Part, stored: str | None) -> Part:
+async def _labelled(part: Part, stored: StoredPixels) -> Part:
     if part.media_type.get("transfer-syntax") is not None:
         return part
-    start, part = await first_bytes(part)
-    syntax = _syntax(sniff(start), stored)
+    found, part = await sniffed_part(part)
+    syntax = _syntax(found, part.length, stored)
     if syntax is None:
         return part
     essence = known(syntax).media_type or OCTETS
     return replace(part, media_type=MediaType(essence, (("transfer-syntax", syntax),)))
 
 
-def _syntax(sniffed: str | None, stored: str | None) -> str | None:
-    """What unlabelled bytes are in; None for what may be stored so, or decoded for the answer.
+def _syntax(sniffed: str | None, length: int | None, pixels: StoredPixels) -> str | None:
+    """What unlabelled bytes are in; None for those that were decoded for the answer.
 
     Of one kind of codestream the instance knows better which it is: not all is told early.
     """
+    stored = pixels.transfer_syntax
     if sniffed is not None:
         alike = stored and known(stored).media_type == known(sniffed).media_type
         return stored if alike else sniffed
     if stored is None:
         raise StreamBroken(502, "The archive's pixel data is of no known form.", "backend_answer")
-    return stored if known(stored).kind in _LEFT_AS_STORED else None
+    was_decoded = known(stored).kind not in _LEFT_AS_STORED and length in pixels.native_lengths
+    return None if was_decoded else stored
 
 
 async def _syntax_of_file(backend: Backend, instance: Resource, context: CallContext) -> str | None:

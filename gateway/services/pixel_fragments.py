@@ -11,11 +11,10 @@ from itertools import pairwise
 from struct import iter_unpack
 
 from gateway.backends.base import Part
-from gateway.dicom.codestreams import sniff
 from gateway.dicom.media_types import OCTETS
 from gateway.dicom.streams import once
 from gateway.errors import StreamBroken
-from gateway.services.representation import first_bytes
+from gateway.services.representation import first_bytes, sniffed_part
 
 _ITEM_HEAD = 8
 """Bytes of an item's tag and length, which the offsets count."""
@@ -45,9 +44,8 @@ async def frames_of_fragments(
             yield part
         return
     expected = len(table) or number_of_frames
-    start, second = await first_bytes(second)
-    signed = sniff(start) is not None
-    fragments = _Fragments(second, parts, table, expected == 1, signed)
+    syntax, second = await sniffed_part(second)
+    fragments = _Fragments(second, parts, table, expected == 1, syntax is not None)
     frames = 0
     while fragments.following is not None:
         frames += 1
@@ -89,8 +87,8 @@ class _Fragments:
             return self.position in self.table
         if self.whole or self.following is None:
             return False
-        start, self.following = await first_bytes(self.following)
-        return not self.signed or sniff(start) is not None
+        syntax, self.following = await sniffed_part(self.following)
+        return not self.signed or syntax is not None
 
 
 async def _offset_table(part: Part) -> tuple[frozenset[int] | None, Part]:

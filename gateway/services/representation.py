@@ -4,9 +4,12 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 
 from gateway.backends.base import Part
-from gateway.dicom import codestreams
+from gateway.dicom.codestreams import sniffed
 from gateway.dicom.media_types import MediaType
 from gateway.dicom.streams import peeked
+
+_PEEKED = 2048
+"""Bytes in which a Part 10 file tells its transfer syntax."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,10 +33,13 @@ class Retrieved:
     """None if there are none for certain: a known length is then that of the whole body."""
 
 
-async def first_bytes(part: Part, size: int = codestreams.ENOUGH) -> tuple[bytes, Part]:
-    """The beginning of a part, and the part with all of its bytes still to be read.
-
-    As many bytes as tell a part's own transfer syntax, of a Part 10 file by its meta information.
-    """
-    start, chunks = await peeked(part.chunks, size)
+async def first_bytes(part: Part) -> tuple[bytes, Part]:
+    """The first 2 KiB of a part, and the part with all of its bytes still to be read."""
+    start, chunks = await peeked(part.chunks, _PEEKED)
     return start, Part(part.media_type, chunks, part.length, part.location)
+
+
+async def sniffed_part(part: Part) -> tuple[str | None, Part]:
+    """The transfer syntax of the codestream that a part is, and the part still to be read."""
+    found, chunks = await sniffed(part.chunks)
+    return found, Part(part.media_type, chunks, part.length, part.location)

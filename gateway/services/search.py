@@ -77,7 +77,7 @@ class Search:
             )
         begin = query.offset - walk.start
         rows = [self._shaped(row) for row in walk.rows[begin : begin + limit]]
-        remaining = _remaining(walk, begin + limit, is_cut)
+        remaining = _remaining(walk, begin, limit, is_cut)
         if is_cut is None and query.limit and len(rows) == limit and not walk.is_filtered:
             hints.was_full(query, is_cut=remaining != 0)
         return SearchResult(rows, search_warnings(query, walk, remaining))
@@ -125,12 +125,16 @@ def _without_empty_keys(sent: SearchQuery) -> SearchQuery:
     return sent if keys == sent.keys else replace(sent, keys=keys, empty_value_matching=None)
 
 
-def _remaining(walk: SearchWalk, end: int, is_cut: bool | None) -> int | None:
-    """How many results lie behind `end`; None if there may be some, and nobody knows how many."""
+def _remaining(walk: SearchWalk, begin: int, limit: int, is_cut: bool | None) -> int | None:
+    """How many results lie behind the `limit` rows from `begin` on; None if there may be some, and
+    nobody knows how many."""
+    end = begin + limit
     known = max(len(walk.rows) - end, 0)
     if walk.ended:
         return known
     if walk.remaining is not None and not walk.is_filtered:
         return known + walk.remaining
     is_whole = is_cut is False and not walk.says_more and not walk.stalled
-    return 0 if is_whole else None
+    # Behind the last row that is known nothing is promised: a client would ask on for ever.
+    is_behind = walk.stalled and walk.start + begin > 0 and len(walk.rows) <= begin
+    return 0 if is_whole or is_behind else None

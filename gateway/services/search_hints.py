@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from typing import TypeAlias
 
 from gateway.dicom.search.query import SearchQuery
-from gateway.services.page_lengths import PageLengths
+from gateway.services.page_lengths import PageLengths, Shape
 from gateway.services.short_memory import ShortMemory
 
 Asked: TypeAlias = tuple[int, SearchQuery, int | None]
@@ -30,14 +30,19 @@ class SearchHints:
 
     def may_be_cut(self, query: SearchQuery, limit: int | None, length: int) -> bool:
         """True unless this query's page, shorter than its limit, is known to be the last."""
-        return self.lengths.may_be_cut(limit, length) and (
+        return self.lengths.may_be_cut(_shape(query, limit), length) and (
             self.recent.recall((self.caller, query, length)) is not False
         )
 
-    def saw(self, limit: int | None, length: int) -> None:
+    def saw(self, query: SearchQuery, limit: int | None, length: int) -> None:
         """A page of this length came where the backend was asked for this limit."""
-        self.lengths.saw(limit, length)
+        self.lengths.saw(_shape(query, limit), length)
 
     def followed(self, query: SearchQuery, length: int, *, by_more: bool) -> None:
         """After this query's page, of this length, came another with rows, or surely none."""
         self.recent.note((self.caller, query, length), answer=by_more)
+
+
+def _shape(query: SearchQuery, limit: int | None) -> Shape:
+    """What a cap may hang on: a bound on the bytes of a page is one on its rows, by their width."""
+    return limit, query.include_all, query.include

@@ -1,6 +1,7 @@
 """The rows of one backend, page by page, filtered on the way."""
 
 import asyncio
+import logging
 from dataclasses import dataclass, replace
 
 from gateway.backends.base import Backend, CallContext, SearchPage
@@ -9,6 +10,7 @@ from gateway.dicom.resources import Dataset, Level
 from gateway.dicom.search.attributes import unique_values
 from gateway.dicom.search.matching import RowMatcher
 from gateway.dicom.search.query import SearchQuery
+from gateway.errors import BackendError
 from gateway.services.outgoing import is_of, uid_of
 from gateway.services.row_identity import Identity, identity_of
 from gateway.services.search_hints import SearchHints
@@ -16,8 +18,13 @@ from gateway.services.search_hints import SearchHints
 _FILTERED_PAGE = 500
 """Rows asked for at once where many of them may not match."""
 _MOST_PAGES = 200
+_BEHIND_THE_END = frozenset({404, 410, 416})
+"""What archives answer to an offset that is greater than the number of results."""
 _ROWS_ON_THE_LOOP = 64
 """A longer page is looked through in a thread: each row costs about a tenth of a millisecond."""
+
+
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -108,12 +115,27 @@ class SearchWalk:
         query = self._sent
         if (offset, limit) != (query.offset, query.limit):
             query = replace(query, offset=offset, limit=limit)
-        page = await self._backend.search(query, self._context)
+        page = await self._page(query)
+        if page is None:
+            return 0
         is_long = len(page.rows) > _ROWS_ON_THE_LOOP
         taken = await asyncio.to_thread(self._take, page) if is_long else self._take(page)
         self._note_offset(page, query, taken)
         self._judge(page, query, is_new=taken.has_new)
         return len(page.rows)
+
+    async def _page(self, query: SearchQuery) -> SearchPage | None:
+        """None if it cannot be had, and was asked for only to find out whether it exists."""
+        try:
+            return await self._backend.search(query, self._context)
+        except BackendError as error:
+            if self._doubtful is None:
+                raise
+            if error.upstream_status in _BEHIND_THE_END:
+                return SearchPage(())
+            _log.warning("Backend %s: no page behind a short one: %s", error.backend, error)
+            self.stalled = True
+            return None
 
     def _page_limit(self, wanted: int) -> int | None:
         """The client's limit and one more, which shows whether the result is cut."""
@@ -187,7 +209,7 @@ class SearchWalk:
         if self._doubtful is not None and (is_new or self.ended):
             self._hints.followed(*self._doubtful, by_more=is_new)
         self._doubtful = (query, length) if is_short and not self.ended else None
-        self._hints.saw(limit, length)
+        self._hints.saw(query, limit, length)
 
     def _has_each(self) -> bool:
         """Every UID that the query names has been found."""

@@ -267,7 +267,8 @@ async def test_a_health_check_finds_the_gateway_of_its_configuration(tmp_path: P
         ):
             file, port = str(tmp_path / "gateway.yaml"), str(gateway.port)
             check = ("healthcheck", "--config", file, "--port", port)
-            async with command(*check) as healthy:
+            nowhere = {"http_proxy": "http://127.0.0.1:9", "https_proxy": "http://127.0.0.1:9"}
+            async with command(*check, environ=nowhere) as healthy:
                 assert (await healthy.exit_code(), healthy.errors) == (0, [])
             gateway.process.kill()
             await gateway.exit_code()

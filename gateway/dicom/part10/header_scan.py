@@ -80,11 +80,14 @@ class HeaderScan:
 
     def uid(self, tag: int) -> str:
         """A UID without its padding; empty if there is none, Part10Error if there are two."""
-        return _uid(self.value(tag))
+        uids = self.uids(tag)
+        if len(uids) > 1:
+            raise Part10Error("an element that tells what the file is stands there twice")
+        return uids[0] if uids else ""
 
     def uids(self, tag: int) -> tuple[str, ...]:
         """Each of `values` without its padding."""
-        return tuple(map(_uid, self.values(tag)))
+        return tuple(dict.fromkeys(map(_uid, self.values(tag))))
 
 
 class _Search:
@@ -153,7 +156,7 @@ class _Search:
     def _begin(self, tag: int) -> bytearray | None:
         """Where a value is kept: of those behind the first, only one that differs from it is."""
         values = self.values.setdefault(tag, [])
-        if len(values) > 1 and values[1] == values[0]:
+        if len(values) > 1 and _uid(values[1]) == _uid(values[0]):
             values.pop()
         if len(values) > 1:
             return None
@@ -161,5 +164,5 @@ class _Search:
         return values[-1]
 
 
-def _uid(value: bytes) -> str:
+def _uid(value: bytes | bytearray) -> str:
     return value.decode("latin-1").strip("\0 ")

@@ -141,6 +141,8 @@ CODESTREAM = bytes.fromhex(
 JPEG = bytes.fromhex(
     "ffd8ffc0000b080001000101011100ffc400140001000000000000000000000000000000ffda0008010100003f"
 )
+_PROFILE = b"\xff\xe2" + (5002).to_bytes(2, "big") + bytes(5000)
+LONG_JPEG = JPEG[:2] + _PROFILE + JPEG[2:]
 EXPLICIT, JPEG_2000 = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90"
 
 
@@ -173,7 +175,9 @@ def without_any_syntax(reply: Reply, status: int = 406) -> Callable[[Recorded], 
         (described("ybr_rct "), b"pixels", False),
         (described("YBR_RCT"), CODESTREAM, True),
         (described("YBR_FULL_422"), JPEG, True),
+        (described("YBR_FULL_422"), LONG_JPEG, True),
         (described("MONOCHROME2", bits=16), JPEG, False),
+        (described("MONOCHROME2", bits=16), LONG_JPEG, False),
         (described("MONOCHROME2", EXPLICIT), JPEG, False),
         (described("MONOCHROME2", JPEG_2000), JPEG, False),
         (described("MONOCHROME2", "1.2.840.10008.1.2.4.50"), JPEG, True),

@@ -105,9 +105,11 @@ def item(content: bytes, media_type: str = OCTETS) -> Part:
     return part(media_type, content, length=len(content))
 
 
-async def labels(syntax: str | None, *parts: Part, frames: int = 1) -> list[str]:
+async def labels(
+    syntax: str | None, *parts: Part, frames: int = 1, native: frozenset[int] = frozenset()
+) -> list[str]:
     found = []
-    async for one in pixel_parts(each(parts), StoredPixels(frames, syntax)):
+    async for one in pixel_parts(each(parts), StoredPixels(frames, syntax, native)):
         found.append(str(one.media_type))
         await read(one.chunks)
     return found
@@ -161,9 +163,33 @@ async def test_what_of_a_codestream_is_not_told_early_the_instance_tells() -> No
     assert await labels(JPEGLosslessSV1, item(JPEG)) == [label(JPEGLosslessSV1, "image/jpeg")]
 
 
-@pytest.mark.parametrize("syntax", [JPEG2000Lossless, RLELossless])
-async def test_what_may_have_been_decoded_for_the_answer_is_not_labelled(syntax: str) -> None:
-    assert await labels(syntax, item(b"\1\0\2\0")) == [OCTETS]
+@pytest.mark.parametrize(
+    ("syntax", "essence"), [(JPEG2000Lossless, "image/jp2"), (RLELossless, "image/dicom-rle")]
+)
+async def test_what_was_decoded_for_the_answer_is_told_by_its_length(
+    syntax: str, essence: str
+) -> None:
+    frame = item(b"\1\0\2\0")
+    assert await labels(syntax, frame, native=frozenset({4})) == [OCTETS]
+    # Called what it is stored in it fails in a viewer; called uncompressed it would be shown.
+    assert await labels(syntax, frame, native=frozenset({6})) == [label(syntax, essence)]
+    assert await labels(syntax, frame) == [label(syntax, essence)]
+
+
+async def test_the_length_of_native_pixels_is_known_by_the_metadata() -> None:
+    size = {"t00280010": 3, "t00280011": 5, "t00280002": 1, "t00280100": 8, "t00280008": 3}
+    said = {name: {"vr": "US", "Value": [number]} for name, number in size.items()}
+    found, _ = await stored([], JPEG2000, **said)
+    assert found == StoredPixels(3, JPEG2000, frozenset({15, 16, 45, 46}))
+
+
+async def test_a_codestream_with_a_long_head_is_told_from_pixels() -> None:
+    profile = b"\xff\xe2" + (5002).to_bytes(2, "big") + bytes(5000)
+    long = JPEG[:2] + profile + JPEG[2:]
+    assert await labels(None, item(long)) == [label(JPEGBaseline8Bit, "image/jpeg")]
+    two = (item(b""), item(long), item(b"rest"), item(long), item(b"rest"))
+    expected = [label(JPEGBaseline8Bit, "image/jpeg")] * 2
+    assert await labels(JPEGBaseline8Bit, *two, frames=2) == expected
 
 
 async def test_a_video_in_one_fragment_is_a_video() -> None:

@@ -8,6 +8,7 @@ from gateway.access.principal import Principal
 from gateway.backends.base import CallContext, SearchPage
 from gateway.dicom.resources import Dataset, Level
 from gateway.dicom.search.query import SearchQuery
+from gateway.errors import BackendError
 from gateway.services.events import Events, StudyChanged
 from gateway.services.search import Search
 from tests.fakes.clock import Clock
@@ -286,3 +287,59 @@ async def test_one_uid_in_two_studies_is_two_rows_on_every_page() -> None:
     assert [len(page.rows) for page in pages] == [2, 1, 1]
     # Nothing came twice, so the archive's own offset is used.
     assert [query.offset for query in archive.queries] == [0, 1, 0, 1]
+
+
+@dataclass
+class FailingBehind(RowArchive):
+    """It fails where it is asked for what lies behind its last row."""
+
+    status: int = 404
+
+    async def search(self, query: SearchQuery, context: CallContext) -> SearchPage:
+        page = await super().search(query, context)
+        if query.offset and not page.rows:
+            raise BackendError(502, "no", "backend", backend=self.name, upstream_status=self.status)
+        return page
+
+
+@pytest.mark.parametrize("text", ["", "limit=100", "limit=10&offset=10"])
+@pytest.mark.parametrize(
+    ("status", "warnings"), [(404, ()), (416, ()), (400, MORE), (500, MORE), (503, MORE)]
+)
+async def test_a_page_that_only_tells_the_end_cannot_fail_the_search(
+    status: int, warnings: tuple[str, ...], text: str
+) -> None:
+    archive = FailingBehind(rows=studies(20), status=status)
+    expected = 10 if "offset" in text else 20
+    service = service_of(archive)
+    assert await found(service, archive, text) == (expected, warnings)
+
+
+async def test_a_page_that_is_asked_for_may_fail() -> None:
+    archive = FailingBehind(rows=studies(20), status=503)
+    with pytest.raises(BackendError):
+        await search_in(archive, "limit=10&offset=20")
+
+
+async def test_a_page_behind_all_that_is_known_promises_no_more() -> None:
+    archive = RowArchive(rows=studies(30), refuses_offset=True)
+    service = service_of(archive)
+    assert await found(service, archive, "limit=10&offset=20") == (10, MORE)
+    for offset in (30, 40):
+        assert await found(service, archive, f"limit=10&offset={offset}") == (0, ())
+
+
+@dataclass
+class FewerOfWideRows(RowArchive):
+    """It bounds the bytes of a page."""
+
+    async def search(self, query: SearchQuery, context: CallContext) -> SearchPage:
+        self.cap = 20 if query.include_all else 50
+        return await super().search(query, context)
+
+
+async def test_a_cap_that_hangs_on_the_width_of_rows_is_found() -> None:
+    archive = FewerOfWideRows(rows=studies(200))
+    service = service_of(archive)
+    for text in ("limit=100", "limit=100&includefield=all"):
+        assert (await found(service, archive, text))[0] == 100

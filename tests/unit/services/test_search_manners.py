@@ -62,7 +62,7 @@ def test_an_offset_that_is_ignored_is_of_no_use_for_an_hour() -> None:
 def test_all_that_is_remembered_goes_by_one_clock() -> None:
     clock = Clock()
     hints = SearchManners(clock).hints(ANYBODY)
-    hints.saw(None, 400)
+    hints.saw(OTHER, None, 400)
     hints.was_full(OTHER, is_cut=True)
 
     clock.now += 4.9
@@ -78,7 +78,7 @@ def test_all_that_is_remembered_goes_by_one_clock() -> None:
 def test_a_page_that_nothing_followed_was_whole_for_a_while_and_for_its_own_search() -> None:
     clock = Clock()
     hints = SearchManners(clock).hints(ANYBODY)
-    hints.saw(None, 100)
+    hints.saw(OTHER, None, 100)
     hints.followed(OTHER, 100, by_more=False)
 
     assert not hints.may_be_cut(OTHER, None, 100)
@@ -90,7 +90,7 @@ def test_a_page_that_nothing_followed_was_whole_for_a_while_and_for_its_own_sear
 
 def test_a_page_that_more_followed_stays_in_doubt() -> None:
     hints = SearchManners().hints(ANYBODY)
-    hints.saw(None, 100)
+    hints.saw(OTHER, None, 100)
     hints.followed(OTHER, 100, by_more=False)
     hints.followed(OTHER, 100, by_more=True)
 
@@ -120,7 +120,7 @@ def test_results_that_changed_are_forgotten_and_so_is_what_a_search_under_way_ha
     manners = SearchManners()
     under_way = manners.hints(ANYBODY)
     under_way.was_full(OTHER, is_cut=False)
-    under_way.saw(None, 400)
+    under_way.saw(OTHER, None, 400)
     manners.forget_results()
     under_way.was_full(SearchQuery(Level.STUDY), is_cut=False)
 
