@@ -5,9 +5,10 @@ pixels would then be taken for others. A label tells, a codestream tells by its 
 the rest the instance itself is asked.
 """
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass, replace
 from math import prod
+from types import MappingProxyType
 
 from gateway.backends.base import Backend, CallContext, Part
 from gateway.dicom.media_types import OCTETS, MediaType
@@ -22,7 +23,7 @@ from gateway.dicom.transfer_syntaxes import (
     known,
 )
 from gateway.dicom.uids import is_uid
-from gateway.errors import BackendNotFound, BackendRefused, StreamBroken
+from gateway.errors import BackendError, StreamBroken
 from gateway.services.pixel_fragments import frames_of_fragments
 from gateway.services.representation import sniffed_part
 
@@ -39,6 +40,14 @@ _SAMPLES_PER_PIXEL, _ROWS, _COLUMNS, _BITS_ALLOCATED = (
 )
 _AVAILABLE_TRANSFER_SYNTAX = "00083002"
 _WORD = 16
+_NARROWER: Mapping[str, str] = MappingProxyType(
+    {
+        "1.2.840.10008.1.2.4.57": "1.2.840.10008.1.2.4.70",
+        "1.2.840.10008.1.2.4.81": "1.2.840.10008.1.2.4.80",
+        "1.2.840.10008.1.2.4.112": "1.2.840.10008.1.2.4.110",
+    }
+)
+"""What a codestream may be beside what `sniff` tells so early."""
 _LEFT_AS_STORED = frozenset({Kind.NATIVE, Kind.VIDEO})
 """What no archive decodes for an answer."""
 
@@ -103,9 +112,12 @@ async def pixel_parts(parts: AsyncIterator[Part], stored: StoredPixels) -> Async
 
 
 async def _labelled(part: Part, stored: StoredPixels) -> Part:
-    if part.media_type.get("transfer-syntax") is not None:
+    label = part.media_type.get("transfer-syntax")
+    if label is not None and known(label).kind is not Kind.NATIVE:
         return part
     found, part = await sniffed_part(part)
+    if found is None and label is not None:
+        return part
     syntax = _syntax(found, part.length, stored)
     if syntax is None:
         return part
@@ -116,28 +128,26 @@ async def _labelled(part: Part, stored: StoredPixels) -> Part:
 def _syntax(sniffed: str | None, length: int | None, pixels: StoredPixels) -> str | None:
     """What unlabelled bytes are in; None for those that were decoded for the answer.
 
-    Of one kind of codestream the instance knows better which it is: not all is told early.
+    What a codestream tells is wider than what it is for some; there the instance knows better.
     """
     stored = pixels.transfer_syntax
     if sniffed is not None:
-        alike = stored and known(stored).media_type == known(sniffed).media_type
-        return stored if alike else sniffed
-    if stored is None:
+        return stored if stored and _NARROWER.get(sniffed) == stored else sniffed
+    if stored is None or known(stored).kind is Kind.OPAQUE:
         raise StreamBroken(502, "The archive's pixel data is of no known form.", "backend_answer")
     was_decoded = known(stored).kind not in _LEFT_AS_STORED and length in pixels.native_lengths
     return None if was_decoded else stored
 
 
 async def _syntax_of_file(backend: Backend, instance: Resource, context: CallContext) -> str | None:
-    """None from an archive that gives no files. The file is left at once: its head is enough."""
+    """None if it cannot be had: perhaps it is not needed, where the value tells of itself.
+
+    The file is left at once: its head is enough.
+    """
     try:
         async with backend.retrieve_instances(instance, context) as parts:
             async for part in parts:
                 return (await read_meta(Lookahead(part.chunks))).transfer_syntax
-    except (BackendNotFound, BackendRefused):
+    except (BackendError, StreamBroken, Part10Error):
         return None
-    except Part10Error as error:
-        raise StreamBroken(
-            502, "The archive sent what is no DICOM file.", "backend_answer"
-        ) from error
     return None

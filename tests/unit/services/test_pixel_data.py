@@ -13,6 +13,7 @@ from pydicom.uid import (
     ImplicitVRLittleEndian,
     JPEG2000Lossless,
     JPEGBaseline8Bit,
+    JPEGLossless,
     JPEGLosslessSV1,
     JPEGLSLossless,
     RLELossless,
@@ -86,9 +87,10 @@ async def test_a_dataset_without_file_meta_tells_by_its_first_element() -> None:
     assert found.transfer_syntax == ExplicitVRBigEndian
 
 
-async def test_what_is_no_file_breaks_the_answer() -> None:
-    with pytest.raises(StreamBroken):
-        await stored([part("application/dicom", b"<html>")])
+async def test_what_is_no_file_tells_nothing() -> None:
+    """Nor need it: a value that is labelled, or a codestream, is given all the same."""
+    found, _ = await stored([part("application/dicom", b"<html>" * 100)])
+    assert found.transfer_syntax is None
 
 
 async def test_an_archive_without_files_tells_nothing() -> None:
@@ -160,7 +162,24 @@ async def test_a_codestream_is_labelled_by_its_own_bytes(
 
 
 async def test_what_of_a_codestream_is_not_told_early_the_instance_tells() -> None:
-    assert await labels(JPEGLosslessSV1, item(JPEG)) == [label(JPEGLosslessSV1, "image/jpeg")]
+    lossless = JPEG.replace(b"\xff\xc0", b"\xff\xc3")
+    for syntax in (JPEGLossless, JPEGLosslessSV1):
+        assert await labels(syntax, item(lossless)) == [label(syntax, "image/jpeg")]
+    # A lossy stream is never called lossless, whatever the instance is said to be.
+    assert await labels(JPEGLosslessSV1, item(JPEG)) == [label(JPEGBaseline8Bit, "image/jpeg")]
+
+
+async def test_a_codestream_that_is_called_native_is_labelled_as_what_it_is() -> None:
+    for syntax in (ExplicitVRLittleEndian, ImplicitVRLittleEndian):
+        called = part(f"{OCTETS}; transfer-syntax={syntax}", JPEG_LS)
+        assert await labels(syntax, called) == [label(JPEGLSLossless, "image/jls")]
+        native = part(f"{OCTETS}; transfer-syntax={syntax}", b"\1\0\2\0")
+        assert await labels(None, native) == [label(syntax)]
+
+
+async def test_pixels_in_a_private_syntax_do_not_leave_as_others() -> None:
+    with pytest.raises(StreamBroken):
+        await labels("1.2.840.113619.5.2", item(b"\1\0\2\0"))
 
 
 @pytest.mark.parametrize(
