@@ -183,7 +183,7 @@ def _is_altered(syntax: str | None, dataset: Dataset) -> bool:
     if syntax is None:
         colours = str(_value(dataset, _PHOTOMETRIC_INTERPRETATION)).upper()
         return colours.startswith("YBR") and stored is not Kind.NATIVE
-    deep = _value(dataset, _BITS_ALLOCATED) not in (None, 8)
+    deep = str(_value(dataset, _BITS_ALLOCATED) or 8).strip() != "8"
     return stored in (Kind.NATIVE, Kind.LOSSLESS) or (syntax == JPEG_BASELINE and deep)
 
 

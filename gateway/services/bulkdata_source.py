@@ -70,7 +70,8 @@ class BulkdataSource:
             async with self._read(instance, value, stored) as parts:
                 yield parts
         else:
-            data = base64.b64decode(value["InlineBinary"])
+            inline = value["InlineBinary"]
+            data = await worked({tag: value}, lambda: base64.b64decode(inline))
             yield _parts(once(Part(_OCTETS, once(data), len(data))), stored)
 
     async def _named(self, dataset: Dataset, resource: Resource) -> Resource:

@@ -11,6 +11,9 @@ _VALUES_ON_THE_LOOP = 1000
 """At one to three microseconds each. An image has a few hundred, a structure set or an enhanced
 multi-frame tens of thousands, most of them in items of sequences."""
 
+_CHARACTERS_A_VALUE = 256
+"""Of inline binary data: so many take as long as a value."""
+
 T = TypeVar("T")
 
 
@@ -27,7 +30,12 @@ def _is_large(dataset: Dataset) -> bool:
 def _lengths(dataset: Any) -> Iterator[int]:
     """How many values each attribute has, at every depth; of whatever an archive sent."""
     for attribute in dataset.values():
-        values = attribute.get("Value") if isinstance(attribute, dict) else None
+        if not isinstance(attribute, dict):
+            continue
+        inline = attribute.get("InlineBinary")
+        if isinstance(inline, str):
+            yield len(inline) // _CHARACTERS_A_VALUE
+        values = attribute.get("Value")
         if isinstance(values, list):
             yield len(values)
             for item in values:

@@ -146,7 +146,7 @@ LONG_JPEG = JPEG[:2] + _PROFILE + JPEG[2:]
 EXPLICIT, JPEG_2000 = "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.4.90"
 
 
-def described(photometric: str, stored: str = "", bits: int = 8) -> list[Dataset]:
+def described(photometric: str, stored: str = "", bits: int | str = 8) -> list[Dataset]:
     """The metadata of an image, with its stored transfer syntax where the archive says it."""
     dataset = image(3) | {
         "00280004": {"vr": "CS", "Value": [photometric]},
@@ -176,6 +176,7 @@ def without_any_syntax(reply: Reply, status: int = 406) -> Callable[[Recorded], 
         (described("YBR_RCT"), CODESTREAM, True),
         (described("YBR_FULL_422"), JPEG, True),
         (described("YBR_FULL_422"), LONG_JPEG, True),
+        (described("YBR_FULL_422", bits="8"), JPEG, True),
         (described("MONOCHROME2", bits=16), JPEG, False),
         (described("MONOCHROME2", bits=16), LONG_JPEG, False),
         (described("MONOCHROME2", EXPLICIT), JPEG, False),
