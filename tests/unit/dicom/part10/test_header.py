@@ -12,7 +12,6 @@ from hypothesis import given
 from hypothesis import strategies as st
 from pydicom import Dataset, dcmread
 from pydicom.uid import (
-    CTImageStorage,
     DeflatedExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     ExplicitVRLittleEndian,
@@ -24,8 +23,9 @@ from gateway.dicom.part10.byte_streams import Lookahead
 from gateway.dicom.part10.data_elements import Encoding, Part10Error
 from gateway.dicom.part10.dataset_scanner import MAX_DEPTH
 from gateway.dicom.part10.file_meta import missing_preamble, stored_transfer_syntax
-from gateway.dicom.part10.header import Header, read_header
+from gateway.dicom.part10.header import read_header
 from gateway.dicom.part10.header_scan import HeaderScan
+from tests.fakes.file_headers import IDENTIFIED, LIMIT, NAMES, UIDS, header_of, refused, uids
 from tests.fakes.part10_files import (
     SEQUENCE_END,
     UNDEFINED,
@@ -44,42 +44,15 @@ from tests.fakes.part10_files import (
 # pydicom warns of what is odd in real files; that is not what is tested here.
 pytestmark = pytest.mark.filterwarnings("ignore::UserWarning")
 
-LIMIT = 1 << 20
 NATIVE = (
     ImplicitVRLittleEndian,
     ExplicitVRLittleEndian,
     ExplicitVRBigEndian,
     DeflatedExplicitVRLittleEndian,
 )
-UIDS = (
-    explicit(0x00080016, b"UI", b"1.2.840.10008.5.1.4.1.1.2\0")
-    + explicit(0x00080018, b"UI", b"1.2.3\0")
-    + explicit(0x0020000D, b"UI", b"1.2.3.1\0")
-    + explicit(0x0020000E, b"UI", b"1.2.3.1.1\0")
-)
-NAMES = UIDS[34:]
-"""All but the SOP class, so that the search for it goes on."""
-
-
-async def header_of(data: bytes, size: int = 1 << 16, limit: int = LIMIT) -> Header:
-    """The header; and what can be read behind it is the whole file."""
-    ahead = Lookahead(Chunks(data, size))
-    header = await read_header(ahead, limit=limit)
-    assert b"".join([chunk async for chunk in ahead.rest()]) == data
-    return header
-
-
-async def refused(source: Chunks, match: str = "") -> None:
-    with pytest.raises(Part10Error, match=match):
-        await read_header(Lookahead(source), limit=LIMIT)
-
-
-def uids(header: Header) -> tuple[str, ...]:
-    return header.sop_class, header.instance, header.study, header.series
 
 
 KEYWORDS = ("SOPClassUID", "SOPInstanceUID", "StudyInstanceUID", "SeriesInstanceUID")
-IDENTIFIED = (CTImageStorage, "1.2.3", "1.2.3.1", "1.2.3.1.1")
 
 
 @pytest.mark.parametrize("size", [1, 13, 1 << 16])
